@@ -1,0 +1,3 @@
+//! Sallyport: an OAuth 2.0 and OpenID Connect provider that bridges to identity flows.
+
+pub mod base;

@@ -1,5 +1,6 @@
 //! F0: words shared by every floor. Only the standard library and tiny crates.
 
+pub mod alg;
 pub mod clock;
 pub mod gate;
 pub mod id;
@@ -7,6 +8,7 @@ pub mod random;
 pub mod secret;
 pub mod uri;
 
+pub use alg::SigningAlg;
 pub use clock::{Clock, Instant, SystemClock, TestClock};
 pub use gate::Gate;
 pub use id::Id;

@@ -1,3 +1,5 @@
 //! Sallyport: an OAuth 2.0 and OpenID Connect provider that bridges to identity flows.
 
 pub mod base;
+pub mod config;
+pub mod model;

@@ -1,0 +1,112 @@
+//! F1: the operator's configuration, checked once; later code only ever sees [`Settings`].
+//!
+//! Files, environment and flags become one tree that remembers where each value was written; the tree is
+//! checked against one table of keys, and everything that is wrong is told at once ([`Problems`]).
+//! Not here: reading keys, certificates, schemas or templates; the floors that use them parse the bytes and
+//! hand back [`Problem`]s of their own.
+
+pub mod database;
+pub mod identity;
+pub mod interaction;
+pub mod oauth;
+pub mod problem;
+pub mod server;
+
+use ipnet::IpNet;
+use url::Url;
+
+use crate::base::{Issuer, Secret};
+
+pub use database::{Database, DatabaseKind, Synchronous};
+pub use identity::{Argon2Params, IdentitySettings, SessionCookie};
+pub use interaction::Interaction;
+pub use oauth::{
+    ClaimPolicy, DiscoveryExtras, Lifetimes, OAuth, PkcePolicy, RefreshPolicy, ScopeClaim, ScopeStrategy, TokenFormat,
+};
+pub use problem::{Notice, Place, Problem, Problems};
+pub use server::{AdminAuth, AdminListener, AllowedOrigin, Cookies, Cors, Limits, Listener, RequestLog, SameSite, Tls};
+
+/// The checked configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Development mode: an http issuer on this machine and cookies without `Secure` are allowed.
+    pub dev: bool,
+    /// The issuer identifier.
+    pub issuer: Issuer,
+    /// Where browsers and clients reach the public listener; the issuer's address unless written.
+    pub public_url: Url,
+    /// Where the admin listener is reached, when written.
+    pub admin_url: Option<Url>,
+    /// The database.
+    pub database: Database,
+    /// The secrets that everything else is derived from.
+    pub secrets: Secrets,
+    /// The public listener.
+    pub public: Listener,
+    /// The admin listener.
+    pub admin: AdminListener,
+    /// Cross-origin calls to the public listener.
+    pub cors: Cors,
+    /// Cookies of the authorization server.
+    pub cookies: Cookies,
+    /// Networks whose `X-Forwarded-*` and `Forwarded` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What one caller may ask of us.
+    pub limits: Limits,
+    /// Who answers login, consent and logout.
+    pub interaction: Interaction,
+    /// Where errors are shown that cannot go to a client; `None`: our own page.
+    pub error_url: Option<Url>,
+    /// Where the browser goes after a logout that names no client address; `None`: our own page.
+    pub post_logout_redirect: Option<Url>,
+    /// The authorization server.
+    pub oauth: OAuth,
+    /// The embedded identity flows.
+    pub identity: IdentitySettings,
+    /// The log.
+    pub log: Log,
+    /// What the operator should know, though the server starts.
+    pub notices: Vec<Notice>,
+}
+
+/// The secrets that everything else is derived from. In each list the first seals and all open.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// For data at rest and lookups. Never empty.
+    pub system: Vec<Secret<String>>,
+    /// For cookies. Never empty.
+    pub cookie: Vec<Secret<String>>,
+}
+
+/// The log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The least important level that is written.
+    pub level: LogLevel,
+    /// For people or for machines.
+    pub format: LogFormat,
+}
+
+/// Levels of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What a developer wants to see.
+    Debug,
+    /// What an operator wants to see.
+    Info,
+    /// What may become a fault.
+    Warn,
+    /// Faults.
+    Error,
+}
+
+/// Forms of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Sentences for people.
+    Text,
+}

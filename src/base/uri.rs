@@ -122,8 +122,11 @@ impl RedirectUri {
         match url.scheme() {
             "https" => {}
             "http" if is_loopback_host(&url) => {}
-            "http" => return Err(BadUri("must be https unless it points at this machine (localhost, 127.0.0.1, [::1])")),
-            "javascript" | "data" | "vbscript" | "file" | "blob" | "about" | "view-source" | "ws" | "wss" | "ftp" | "filesystem" => {
+            "http" => {
+                return Err(BadUri("must be https unless it points at this machine (localhost, 127.0.0.1, [::1])"));
+            }
+            "javascript" | "data" | "vbscript" | "file" | "blob" | "about" | "view-source" | "ws" | "wss" | "ftp"
+            | "filesystem" => {
                 return Err(BadUri("must not use a scheme that browsers interpret themselves"));
             }
             _ => {}
@@ -231,10 +234,23 @@ mod tests {
         let cb = registered("https://rp.example/cb");
         assert!(cb.matches("https://rp.example/cb"));
         for other in [
-            "https://rp.example/CB", "https://RP.example/cb", "https://rp.example/cb/", "https://rp.example/cb/x",
-            "https://rp.example/cb?x=1", "https://rp.example/cb#", "https://rp.example/cb/../x", "https://rp.example//cb",
-            "https://rp.example/cb%2F", "https://rp.example/cb%00", "https://rp.example@evil/cb", "https://evil\\@rp.example/cb",
-            "https://rp.example%2f.evil/cb", "http://rp.example/cb", " https://rp.example/cb", "https://rp.example/cb/..;/x", "",
+            "https://rp.example/CB",
+            "https://RP.example/cb",
+            "https://rp.example/cb/",
+            "https://rp.example/cb/x",
+            "https://rp.example/cb?x=1",
+            "https://rp.example/cb#",
+            "https://rp.example/cb/../x",
+            "https://rp.example//cb",
+            "https://rp.example/cb%2F",
+            "https://rp.example/cb%00",
+            "https://rp.example@evil/cb",
+            "https://evil\\@rp.example/cb",
+            "https://rp.example%2f.evil/cb",
+            "http://rp.example/cb",
+            " https://rp.example/cb",
+            "https://rp.example/cb/..;/x",
+            "",
         ] {
             assert!(!cb.matches(other), "{other}");
         }
@@ -247,9 +263,20 @@ mod tests {
             assert!(native.matches(good), "{good}");
         }
         for bad in [
-            "http://127.0.0.1:9/other", "http://127.0.0.1:9/n?x=1", "http://127.0.0.1.evil:9/n", "http://127.1/n", "http://0/n",
-            "http://[::ffff:127.0.0.1]/n", "http://localhost/n", "https://127.0.0.1/n", "http://127.0.0.1:/n", "http://127.0.0.1:0/n",
-            "http://127.0.0.1:99999/n", "http://127.0.0.1:9@evil/n", "http://[::1]/n", "http://127.0.0.1:9",
+            "http://127.0.0.1:9/other",
+            "http://127.0.0.1:9/n?x=1",
+            "http://127.0.0.1.evil:9/n",
+            "http://127.1/n",
+            "http://0/n",
+            "http://[::ffff:127.0.0.1]/n",
+            "http://localhost/n",
+            "https://127.0.0.1/n",
+            "http://127.0.0.1:/n",
+            "http://127.0.0.1:0/n",
+            "http://127.0.0.1:99999/n",
+            "http://127.0.0.1:9@evil/n",
+            "http://[::1]/n",
+            "http://127.0.0.1:9",
         ] {
             assert!(!native.matches(bad), "{bad}");
         }
@@ -260,14 +287,37 @@ mod tests {
     #[test]
     fn dangerous_addresses_cannot_be_registered() {
         for bad in [
-            "/cb", "rp.example/cb", "http://rp.example/cb", "https://rp.example/cb#", "https://rp.example/*", "https://*.example/cb",
-            "https://u:p@rp.example/cb", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "\tjavascript:x", " data:x", "data:text/html,x",
-            "vbscript:x", "file:///etc/passwd", "https://rp.example/a/../b", "https://rp.example/%2e%2e/b", "https://rp.example/..;/x",
-            "https://rp.example/c b", "https://rp.example/\u{e9}", "https://", "",
+            "/cb",
+            "rp.example/cb",
+            "http://rp.example/cb",
+            "https://rp.example/cb#",
+            "https://rp.example/*",
+            "https://*.example/cb",
+            "https://u:p@rp.example/cb",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "\tjavascript:x",
+            " data:x",
+            "data:text/html,x",
+            "vbscript:x",
+            "file:///etc/passwd",
+            "https://rp.example/a/../b",
+            "https://rp.example/%2e%2e/b",
+            "https://rp.example/..;/x",
+            "https://rp.example/c b",
+            "https://rp.example/\u{e9}",
+            "https://",
+            "",
         ] {
             assert!(RedirectUri::parse(bad).is_err(), "{bad}");
         }
-        for good in ["app.x:/cb", "com.example.app:/oauth", "https://rp.example/q?a=1", "http://localhost:4446/", "http://a.localhost/cb"] {
+        for good in [
+            "app.x:/cb",
+            "com.example.app:/oauth",
+            "https://rp.example/q?a=1",
+            "http://localhost:4446/",
+            "http://a.localhost/cb",
+        ] {
             assert!(RedirectUri::parse(good).is_ok(), "{good}");
         }
         assert!(RedirectUri::parse(&format!("https://rp.example/{}", "a".repeat(2_048))).is_err());
@@ -284,8 +334,13 @@ mod tests {
     #[test]
     fn issuers_are_kept_as_written() {
         let issuer = Issuer::parse("https://id.example/t/").expect("an issuer");
-        assert_eq!((issuer.as_str(), issuer.endpoint("/x").as_str()), ("https://id.example/t/", "https://id.example/t/x"));
-        for bad in ["id.example", "https://id.example?x", "https://id.example#x", "https://u@id.example", "ftp://id.example"] {
+        assert_eq!(
+            (issuer.as_str(), issuer.endpoint("/x").as_str()),
+            ("https://id.example/t/", "https://id.example/t/x")
+        );
+        for bad in
+            ["id.example", "https://id.example?x", "https://id.example#x", "https://u@id.example", "ftp://id.example"]
+        {
             assert!(Issuer::parse(bad).is_err(), "{bad}");
         }
     }

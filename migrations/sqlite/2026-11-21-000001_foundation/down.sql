@@ -1,0 +1,17 @@
+DROP TABLE facts;
+DROP TABLE throttles;
+DROP TABLE flows;
+DROP TABLE logouts;
+DROP TABLE interactions;
+DROP TABLE refresh_tokens;
+DROP TABLE revoked_jwts;
+DROP TABLE access_tokens;
+DROP TABLE codes;
+DROP TABLE grants;
+DROP TABLE sessions;
+DROP TABLE identity_addresses;
+DROP TABLE credential_identifiers;
+DROP TABLE identity_credentials;
+DROP TABLE identities;
+DROP TABLE signing_keys;
+DROP TABLE clients;

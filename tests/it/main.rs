@@ -1,1 +1,6 @@
+//! All integration tests, one binary: linking is what costs.
+//!
+//! Each topic is a module here, its helpers are in `support`. Run it by `scripts/test`, which starts what they need.
 
+#[cfg(test)]
+mod floors;

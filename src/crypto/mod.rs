@@ -5,12 +5,20 @@
 pub mod client_secret;
 pub mod derive;
 pub mod error;
+pub mod jwk;
+pub mod jws;
+pub mod keyring;
 pub mod opaque;
 pub mod password;
 pub mod seal;
+#[cfg(test)]
+pub(crate) mod test_keys;
 
 pub use client_secret::ClientSecrets;
 pub use error::CryptoError;
+pub use jwk::PublicJwk;
+pub use jws::{BadToken, PublicKeys, SigningKey};
+pub use keyring::{KeyState, Keyring};
 pub use opaque::{OpaqueKeys, TokenKind};
 pub use password::{PasswordParams, Passwords};
 pub use seal::{Purpose, Sealer};

@@ -4,3 +4,5 @@
 
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod support;

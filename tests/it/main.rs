@@ -5,4 +5,6 @@
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod outside_clients;
+#[cfg(test)]
 mod support;

@@ -190,6 +190,7 @@ mod tests {
         for hostile in [
             format!("$argon2id$v=19$m=4194304,t=1,p=1${tail}"),
             format!("$argon2id$v=19$m=4294967295,t=4294967295,p=16777215${tail}"),
+            format!("$argon2id$v=19$m=262145,t=1,p=1${tail}"),
             format!("$argon2id$v=19$m=65536,t=1000000,p=1${tail}"),
             format!("$argon2id$v=19$m=65536,t=1,p=255${tail}"),
             format!("$argon2id$v=19$m=99999999999,t=1,p=1${tail}"),

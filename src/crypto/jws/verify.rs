@@ -281,12 +281,41 @@ mod tests {
             format!(" {good}"),
             format!("{header}=.{payload}.{signature}"),
             format!("{header}.{payload}\n.{signature}"),
-            format!("{header}.{payload}.{}", signature.replace(['-', '_'], "+")),
+            format!("{header}.{payload}.+{}", &signature[1..]),
             "a".repeat(LONGEST_TOKEN + 1),
             format!("{good}{}", "A".repeat(LONGEST_TOKEN)),
         ] {
             let verdict = refused(&bad);
             assert!(matches!(verdict, BadToken::Malformed(_) | BadToken::Signature), "{bad}: {verdict:?}");
+        }
+        // The last character carries two bits of the signature and four that must be zero.
+        let (kept, last) = good.split_at(good.len() - 1);
+        for other in
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars().filter(|c| !last.contains(*c))
+        {
+            refused(&format!("{kept}{other}"));
+        }
+        let long = key.sign(TYP_JWT, &json!({"a": "x".repeat(LONGEST_TOKEN)})).expect("signed");
+        assert_eq!(refused(&long), BadToken::Malformed("it is longer than 16 KiB"));
+    }
+
+    #[test]
+    fn an_audience_is_a_string_or_a_list_of_strings() {
+        let key = test_keys::key(test_keys::EDDSA);
+        for (claims, ok) in [
+            (json!({"aud": "api"}), true),
+            (json!({"aud": ["web", "api"]}), true),
+            (json!({"aud": "API"}), false),
+            (json!({"aud": ["web"]}), false),
+            (json!({"aud": []}), false),
+            (json!({"aud": ["api", 1]}), false),
+            (json!({"aud": [["api"]]}), false),
+            (json!({"aud": {"api": "api"}}), false),
+            (json!({"aud": null}), false),
+            (json!({}), false),
+        ] {
+            let token = key.sign(TYP_JWT, &claims).expect("signed");
+            assert_eq!(verify(&token, &published(), &[TYP_JWT]).expect("ours").is_for("api"), ok, "{claims}");
         }
     }
 

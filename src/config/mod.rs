@@ -5,26 +5,44 @@
 //! Not here: reading keys, certificates, schemas or templates; the floors that use them parse the bytes and
 //! hand back [`Problem`]s of their own.
 
+pub mod browser;
+mod check;
 pub mod database;
+mod foreign;
 pub mod identity;
 pub mod interaction;
+mod keys;
+mod layer;
+pub mod load;
 pub mod oauth;
 pub mod problem;
+mod reader;
 pub mod server;
+pub mod show;
+mod table;
+#[cfg(test)]
+mod tests;
+mod toml;
+mod tree;
+mod words;
+mod yaml;
 
 use ipnet::IpNet;
 use url::Url;
 
 use crate::base::{Issuer, Secret};
 
+pub use browser::{AllowedOrigin, Cookies, Cors, SameSite};
 pub use database::{Database, DatabaseKind, Synchronous};
 pub use identity::{Argon2Params, IdentitySettings, SessionCookie};
 pub use interaction::Interaction;
+pub use load::{Inputs, Override, dev_defaults, load};
 pub use oauth::{
     ClaimPolicy, DiscoveryExtras, Lifetimes, OAuth, PkcePolicy, RefreshPolicy, ScopeClaim, ScopeStrategy, TokenFormat,
 };
 pub use problem::{Notice, Place, Problem, Problems};
-pub use server::{AdminAuth, AdminListener, AllowedOrigin, Cookies, Cors, Limits, Listener, RequestLog, SameSite, Tls};
+pub use server::{AdminAuth, AdminListener, Limits, Listener, RequestLog, Tls};
+pub use show::{Effective, Row, effective, reference};
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
@@ -109,4 +127,9 @@ pub enum LogFormat {
     Json,
     /// Sentences for people.
     Text,
+}
+
+/// The number of cores this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

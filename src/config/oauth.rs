@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::reader::Reader;
 use crate::model::SigningAlg;
 
 /// Settings of the authorization server.
@@ -115,4 +116,78 @@ pub struct DiscoveryExtras {
     pub claims: Vec<String>,
     /// For `scopes_supported`.
     pub scopes: Vec<String>,
+}
+
+/// Reads `strategies`, `ttl`, `oauth2`, `oidc` and `webfinger`.
+pub(super) fn read(r: &mut Reader<'_>) -> OAuth {
+    let algorithm = |word: &str| SigningAlg::parse(word).unwrap_or(SigningAlg::Rs256);
+    OAuth {
+        access_token: match r.choice("strategies.access_token") {
+            "jwt" => TokenFormat::Jwt,
+            _ => TokenFormat::Opaque,
+        },
+        access_token_alg: algorithm(r.choice("strategies.jwt.alg")),
+        id_token_alg: algorithm(r.choice("oidc.id_token.alg")),
+        jwt_scope_claim: match r.choice("strategies.jwt.scope_claim") {
+            "list" => ScopeClaim::List,
+            "string" => ScopeClaim::String,
+            _ => ScopeClaim::Both,
+        },
+        scope_strategy: match r.choice("strategies.scope") {
+            "exact" => ScopeStrategy::Exact,
+            _ => ScopeStrategy::Wildcard,
+        },
+        lifetimes: lifetimes(r),
+        pkce: pkce(r),
+        refresh: refresh(r),
+        client_credentials_default_scope: r.boolean("oauth2.client_credentials.default_grant_allowed_scope"),
+        claims: ClaimPolicy {
+            allowed_top_level: r.texts("oauth2.allowed_top_level_claims"),
+            mirror_top_level: r.boolean("oauth2.mirror_top_level_claims"),
+            exclude_not_before: r.boolean("oauth2.exclude_not_before_claim"),
+        },
+        state_min_length: r.count::<usize>("oauth2.state.min_length"),
+        discovery: DiscoveryExtras {
+            claims: r.texts("webfinger.oidc_discovery.supported_claims"),
+            scopes: r.texts("webfinger.oidc_discovery.supported_scope"),
+        },
+    }
+}
+
+fn lifetimes(r: &mut Reader<'_>) -> Lifetimes {
+    Lifetimes {
+        access_token: r.duration("ttl.access_token"),
+        id_token: r.duration("ttl.id_token"),
+        refresh_token: r.duration_or_never("ttl.refresh_token"),
+        authorization_code: r.duration("ttl.auth_code"),
+        interaction: r.duration("ttl.login_consent_request"),
+        authentication_session: r.duration("ttl.authentication_session"),
+    }
+}
+
+fn pkce(r: &mut Reader<'_>) -> PkcePolicy {
+    const PUBLIC: &str = "oauth2.pkce.enforced_for_public_clients";
+    let policy =
+        PkcePolicy { enforced: r.boolean("oauth2.pkce.enforced"), enforced_for_public_clients: r.boolean(PUBLIC) };
+    if !policy.enforced && !policy.enforced_for_public_clients {
+        r.notice(
+            true,
+            PUBLIC,
+            "a stolen authorization code of a client without a secret can be redeemed by the thief (RFC 9700 §2.1.1)",
+        );
+    }
+    policy
+}
+
+fn refresh(r: &mut Reader<'_>) -> RefreshPolicy {
+    const PERIOD: &str = "oauth2.grant.refresh_token.rotation_grace_period";
+    const COUNT: &str = "oauth2.grant.refresh_token.rotation_grace_reuse_count";
+    let policy = RefreshPolicy { grace: r.duration(PERIOD), grace_count: r.count::<u32>(COUNT) };
+    if policy.grace > Duration::from_secs(300) && policy.grace_count == 0 {
+        r.refuse(PERIOD, &format!("must be 5m at most, unless {COUNT} limits how often the token may be used again"));
+    }
+    if policy.grace.is_zero() && policy.grace_count > 0 {
+        r.refuse(COUNT, &format!("has no effect without a time; write {PERIOD} as well"));
+    }
+    policy
 }

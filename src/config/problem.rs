@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// Where a value was written. Ordered as problems are listed: files by name and line, then the rest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// A line of a file, counted from 1.
+    /// A line of a file, counted from 1; 0 means the file as a whole.
     File {
         /// The file as it was named on the command line.
         file: Arc<str>,
@@ -15,7 +15,7 @@ pub enum Place {
     },
     /// An environment variable, by its name.
     Environment(String),
-    /// A command line flag or command, as typed (`--dev`).
+    /// A flag or a command, as it is to be shown (`flag --dev`).
     Flag(String),
     /// Written nowhere although it had to be.
     NotSet,
@@ -26,9 +26,10 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File { file, line: 0 } => f.write_str(file),
             Self::File { file, line } => write!(f, "{file}:{line}"),
             Self::Environment(name) => write!(f, "environment {name}"),
-            Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Flag(flag) => f.write_str(flag),
             Self::NotSet => f.write_str("not set"),
             Self::Default => f.write_str("default"),
         }

@@ -1,10 +1,15 @@
-//! Listeners, TLS, who may administer, cookies, CORS, proxies and limits.
+//! Listeners, TLS, who may administer, proxies and limits.
+//!
+//! Not here: cookies and cross-origin calls, see [`super::browser`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{Origin, Secret};
+use ipnet::IpNet;
+
+use super::reader::Reader;
+use crate::base::Secret;
 
 /// One listener.
 #[derive(Clone, Debug)]
@@ -62,81 +67,6 @@ pub enum AdminAuth {
     Open,
 }
 
-/// Cross-origin calls to the public listener, besides each client's own `allowed_cors_origins`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cors {
-    /// Whether any cross-origin call is answered.
-    pub enabled: bool,
-    /// Origins that may call on behalf of every client.
-    pub allowed_origins: Vec<AllowedOrigin>,
-    /// Methods a page may use.
-    pub allowed_methods: Vec<String>,
-    /// Request headers a page may set.
-    pub allowed_headers: Vec<String>,
-    /// Response headers a page may read.
-    pub exposed_headers: Vec<String>,
-    /// Whether cookies travel along.
-    pub allow_credentials: bool,
-    /// How long a browser may remember a preflight; zero: not said.
-    pub max_age: Duration,
-}
-
-/// An entry of `serve.public.cors.allowed_origins`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AllowedOrigin {
-    /// `*`
-    Any,
-    /// This origin.
-    Exact(Origin),
-    /// `https://*.example.com`: every host below, at any depth.
-    Below {
-        /// `https` or `http`.
-        scheme: String,
-        /// `.example.com`, perhaps with a port.
-        suffix: String,
-    },
-}
-
-impl AllowedOrigin {
-    /// Whether `origin`, as a browser sends it, is meant.
-    pub fn matches(&self, origin: &Origin) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Exact(ours) => ours == origin,
-            Self::Below { scheme, suffix } => origin
-                .as_str()
-                .strip_prefix(scheme.as_str())
-                .and_then(|rest| rest.strip_prefix("://"))
-                .and_then(|host| host.strip_suffix(suffix.as_str()))
-                .is_some_and(|labels| !labels.is_empty()),
-        }
-    }
-}
-
-/// Cookies of the authorization server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cookies {
-    /// `SameSite`.
-    pub same_site: SameSite,
-    /// `Domain`; `None`: this host only.
-    pub domain: Option<String>,
-    /// `Secure`; can only be off in development.
-    pub secure: bool,
-    /// Name of the cookie of a remembered login.
-    pub session_name: String,
-}
-
-/// The `SameSite` attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SameSite {
-    /// Sent on top-level navigation.
-    Lax,
-    /// Sent always; needs https.
-    None,
-    /// Sent from our own pages only.
-    Strict,
-}
-
 /// What one caller may ask of us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -150,4 +80,170 @@ pub struct Limits {
     pub shutdown_timeout: Duration,
     /// How many logins one address may begin in a minute.
     pub interactions_per_minute_per_address: u32,
+}
+
+/// Which listener is read.
+#[derive(Clone, Copy)]
+enum Side {
+    Admin,
+    Public,
+}
+
+/// Reads `serve.public`.
+pub(super) fn read_public(r: &mut Reader<'_>, dev: bool) -> Listener {
+    let port = r.count::<u16>("serve.public.port");
+    let addresses = match r.text("serve.public.host") {
+        Some(host) => addresses(r, "serve.public.host", &host, port),
+        None if dev => loopback(port).to_vec(),
+        None => vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()],
+    };
+    Listener {
+        addresses,
+        tls: tls(r, Side::Public),
+        request_log: RequestLog {
+            enabled: r.boolean("serve.public.request_log.enabled"),
+            disable_for_health: r.boolean("serve.public.request_log.disable_for_health"),
+        },
+    }
+}
+
+/// Reads `serve.admin`.
+pub(super) fn read_admin(r: &mut Reader<'_>) -> AdminListener {
+    let port = r.count::<u16>("serve.admin.port");
+    let host = r.text("serve.admin.host").unwrap_or_default();
+    let addresses = addresses(r, "serve.admin.host", &host, port);
+    let tls = tls(r, Side::Admin);
+    let is_loopback = addresses.iter().all(|address| address.ip().is_loopback());
+    let auth = admin_auth(r, is_loopback, tls.is_some());
+    let request_log = RequestLog {
+        enabled: r.boolean("serve.admin.request_log.enabled"),
+        disable_for_health: r.boolean("serve.admin.request_log.disable_for_health"),
+    };
+    AdminListener { listener: Listener { addresses, tls, request_log }, auth }
+}
+
+const ADMIN_IS_OPEN: &str = "everybody who reaches this address could administer the server; write serve.admin.auth.keys \
+    (bearer keys) or serve.admin.auth.mtls.ca.path (client certificates), or, if something in front decides who may call, \
+    serve.admin.auth.mode: open";
+
+fn admin_auth(r: &mut Reader<'_>, is_loopback: bool, has_tls: bool) -> AdminAuth {
+    let least = |item: &str| match item.len() {
+        0..24 => Err("is shorter than 24 characters; make one with: openssl rand -base64 32"),
+        _ => Ok(Secret::from(item)),
+    };
+    let keys = r.list("serve.admin.auth.keys", least);
+    let authority = r.file("serve.admin.auth.mtls.ca.path");
+    let is_open = r.choice("serve.admin.auth.mode") == "open";
+    if is_open && (r.is_set("serve.admin.auth.keys") || authority.is_some()) {
+        r.refuse("serve.admin.auth.mode", "contradicts the keys or certificates beside it; keep one of the two");
+    }
+    match authority {
+        Some(ca_path) => {
+            if !has_tls {
+                r.refuse(
+                    "serve.admin.auth.mtls.ca.path",
+                    "client certificates need TLS; write serve.admin.tls.cert.path and serve.admin.tls.key.path",
+                );
+            }
+            AdminAuth::MutualTls { ca_path, keys }
+        }
+        None if !keys.is_empty() => AdminAuth::Keys(keys),
+        None if is_loopback => AdminAuth::Loopback,
+        None if is_open => {
+            r.notice(
+                true,
+                "serve.admin.auth.mode",
+                "the admin API asks nobody who they are; whoever reaches its address can do everything",
+            );
+            AdminAuth::Open
+        }
+        None => {
+            if !r.is_set("serve.admin.auth.keys") {
+                r.refuse("serve.admin.host", ADMIN_IS_OPEN);
+            }
+            AdminAuth::Loopback
+        }
+    }
+}
+
+const fn loopback(port: u16) -> [SocketAddr; 2] {
+    [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)]
+}
+
+fn addresses(r: &mut Reader<'_>, path: &str, host: &str, port: u16) -> Vec<SocketAddr> {
+    if host == "localhost" {
+        return loopback(port).to_vec();
+    }
+    let plain = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    match plain.parse::<IpAddr>() {
+        Ok(ip) => vec![(ip, port).into()],
+        Err(_) if host.starts_with("unix:") => {
+            r.refuse(path, "unix sockets are not supported yet; write an IP address or localhost");
+            loopback(port).to_vec()
+        }
+        Err(_) => {
+            r.refuse(path, "must be an IP address such as 0.0.0.0 or ::1, or localhost");
+            loopback(port).to_vec()
+        }
+    }
+}
+
+/// Refuses two listeners on one address.
+pub(super) fn check_ports(r: &mut Reader<'_>, public: &Listener, admin: &Listener) {
+    let clash = |a: &SocketAddr, b: &SocketAddr| {
+        let same_ip =
+            a.ip() == b.ip() || a.is_ipv4() == b.is_ipv4() && (a.ip().is_unspecified() || b.ip().is_unspecified());
+        a.port() == b.port() && a.port() != 0 && same_ip
+    };
+    if public.addresses.iter().any(|a| admin.addresses.iter().any(|b| clash(a, b))) {
+        let path = if r.is_set("serve.admin.port") { "serve.admin.port" } else { "serve.public.port" };
+        r.refuse(
+            path,
+            "both listeners would share this port; give serve.public.port and serve.admin.port different ones",
+        );
+    }
+}
+
+fn tls(r: &mut Reader<'_>, side: Side) -> Option<Tls> {
+    let [enabled, cert, key] = match side {
+        Side::Admin => ["serve.admin.tls.enabled", "serve.admin.tls.cert.path", "serve.admin.tls.key.path"],
+        Side::Public => ["serve.public.tls.enabled", "serve.public.tls.cert.path", "serve.public.tls.key.path"],
+    };
+    let switch = r.boolean_if_set(enabled);
+    match (r.file(cert), r.file(key), switch) {
+        (Some(cert_path), Some(key_path), Some(true) | None) => Some(Tls { cert_path, key_path }),
+        (_, _, Some(false)) | (None, None, None) => None,
+        (Some(_), None, _) => {
+            r.refuse(cert, &format!("needs {key} as well"));
+            None
+        }
+        (None, Some(_), _) => {
+            r.refuse(key, &format!("needs {cert} as well"));
+            None
+        }
+        (None, None, Some(true)) => {
+            r.refuse(enabled, &format!("needs {cert} and {key}"));
+            None
+        }
+    }
+}
+
+/// Reads `serve.trusted_proxies`.
+pub(super) fn read_proxies(r: &mut Reader<'_>) -> Vec<IpNet> {
+    r.list("serve.trusted_proxies", |item| {
+        let network = item.parse::<IpNet>().ok();
+        let one = || item.parse::<IpAddr>().ok().map(IpNet::from);
+        network.or_else(one).ok_or("must be a network such as 10.0.0.0/8, or an IP address")
+    })
+}
+
+/// Reads `serve.limits`.
+pub(super) fn read_limits(r: &mut Reader<'_>) -> Limits {
+    Limits {
+        body: usize::try_from(r.size("serve.limits.body")).unwrap_or(usize::MAX),
+        header_timeout: r.duration("serve.limits.header_timeout"),
+        keep_alive: r.duration("serve.limits.keep_alive"),
+        shutdown_timeout: r.duration("serve.limits.shutdown_timeout"),
+        interactions_per_minute_per_address: r.count::<u32>("serve.limits.interactions_per_minute_per_address"),
+    }
 }

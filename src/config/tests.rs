@@ -1,0 +1,205 @@
+//! Whole configurations, good and broken, from files on disk.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+
+const SECRET: &str = "geheimnis-0123456789";
+
+/// Loads `files` (name and text) with `environment`; file names in the report have no folder.
+fn load_files(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Settings, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut inputs = Inputs::default();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        inputs.files.push(path);
+    }
+    inputs.environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let without_folder = format!("{}/", folder.path().display());
+    load(&inputs).map_err(|problems| problems_without(&problems, &without_folder))
+}
+
+/// The report as if the files stood in the working directory.
+fn problems_without(problems: &Problems, folder: &str) -> String {
+    let shorten = |problem: &Problem| {
+        let mut problem = problem.clone();
+        if let Place::File { file, .. } = &mut problem.place {
+            *file = file.replace(folder, "").into();
+        }
+        Problem { message: problem.message.replace(folder, ""), ..problem }
+    };
+    Problems::new(problems.as_slice().iter().map(shorten).collect()).to_string()
+}
+
+fn report(files: &[(&str, &str)], environment: &[(&str, &str)]) -> String {
+    match load_files(files, environment) {
+        Ok(_) => "no problems".to_owned(),
+        Err(report) => {
+            assert!(!report.contains("geheim"), "the report tells a secret: {report}");
+            report
+        }
+    }
+}
+
+/// A file that starts the server, with `more` behind it.
+fn good(more: &str) -> String {
+    format!("dsn: memory\nsecrets: {{system: [{SECRET}]}}\nurls: {{self: {{issuer: https://id.example}}}}\n{more}")
+}
+
+#[test]
+fn development_needs_nothing() {
+    let settings = load(&Inputs {
+        presets: dev_defaults(Path::new("./data"), &Secret::from(SECRET)),
+        environment: BTreeMap::from([("SERVE_PUBLIC_PORT".to_owned(), "5000".to_owned())]),
+        ..Inputs::default()
+    })
+    .expect("settings");
+    assert!(settings.dev && settings.notices.is_empty());
+    assert_eq!(settings.issuer.as_str(), "http://localhost:5000");
+}
+
+/// Checks each report against `snapshots/<name>.snap`.
+fn reports(cases: &[(&str, &[(&str, &str)], &[(&str, &str)])]) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, files, environment) in cases {
+            insta::assert_snapshot!(*name, report(files, environment));
+        }
+    });
+}
+
+#[test]
+fn broken_files_are_reported_in_full() {
+    let one = |text: &str| good(text);
+    reports(&[
+        ("nothing_at_all", &[], &[]),
+        (
+            "unknown_keys",
+            &[(
+                "a.yml",
+                &one(
+                    "serve: {public: {prot: 1}}\nttl:\n  acess_token: 1h\nissuer: https://id.example\nwhat: 1\nlog: {colour: red}\n",
+                ),
+            )],
+            &[],
+        ),
+        (
+            "wrong_types",
+            &[(
+                "a.yml",
+                &one(
+                    "serve:\n  public: 4444\n  admin: {port: [1]}\noauth2:\n  pkce: {enforced: maybe}\n  allowed_top_level_claims: a\nlog: {level: {a: b}}\n",
+                ),
+            )],
+            &[],
+        ),
+        (
+            "bad_values",
+            &[(
+                "a.yml",
+                &one(
+                    "ttl:\n  access_token: 1 day\n  id_token: 0s\n  refresh_token: -2\n  auth_code: 5h\nserve:\n  public: {port: 70000, host: id.example}\n  trusted_proxies: [10.0.0.0/33]\n  limits: {body: 1TB}\nstrategies: {access_token: paseto}\nlog: {level: loud}\n",
+                ),
+            )],
+            &[],
+        ),
+        (
+            "http_issuer",
+            &[(
+                "sallyport.yml",
+                &format!(
+                    "dsn: memory\nurls:\n  self:\n    issuer: http://id.example.com\nsecrets: {{system: [{SECRET}]}}\n"
+                ),
+            )],
+            &[("DEV", "true")],
+        ),
+        ("mysql", &[("hydra.yml", &one("").replace("memory", "mysql://root:geheim@tcp(db:3306)/hydra"))], &[]),
+        ("cockroach", &[("hydra.yml", &one("").replace("memory", "cockroach://root:geheim@db/hydra"))], &[]),
+        (
+            "short_secrets",
+            &[(
+                "a.yml",
+                "dsn: memory\nsecrets:\n  system:\n    - geheim\n    - geheimgeheimgeheim\n  cookie: geheimgeheimgeheim\n",
+            )],
+            &[("SERVE_ADMIN_AUTH_KEYS_0", "geheim")],
+        ),
+        (
+            "duplicate_keys",
+            &[("a.yml", &one("log: {level: info}\nlog: {level: debug}\nttl:\n  id_token: 1h\n  id_token: 2h\n"))],
+            &[],
+        ),
+        ("yaml_syntax", &[("a.yml", "dsn: memory\nserve:\n  public:\n    port: 1\n   host: x\n")], &[]),
+        ("json_syntax", &[("a.json", "{\n\t\"dsn\": \"memory\",\n\t\"log\": {\"level\": \"info\"\n}\n")], &[]),
+        ("toml_syntax", &[("a.toml", "dsn = \"memory\"\n[log]\nlevel = info\n")], &[]),
+        ("toml_duplicates", &[("a.toml", "dsn = \"memory\"\n[log]\nlevel = \"info\"\nlevel = \"info\"\n")], &[]),
+        (
+            "toml_values",
+            &[(
+                "a.toml",
+                &format!(
+                    "dsn = \"memory\"\n\n[secrets]\nsystem = [\"{SECRET}\", \"geheim\"]\n\n[urls.self]\nissuer = \"https://id.example?x\"\n[serve.public]\nport = 1.5\ntls.cert.path = \"x.pem\"\n[[ttl]]\na = 1\n"
+                ),
+            )],
+            &[],
+        ),
+        ("admin_open", &[("hydra.yml", &one("serve:\n  public: {host: 0.0.0.0}\n  admin:\n    host: 0.0.0.0\n"))], &[]),
+        (
+            "login_without_consent",
+            &[("a.yml", &good("").replace("urls: {", "urls: {login: https://a.example/login, "))],
+            &[],
+        ),
+        ("consent_by_environment", &[("a.yml", &one(""))], &[("URLS_CONSENT", "https://a.example/consent")]),
+        (
+            "missing_variable",
+            &[("a.yml", &one("log: {level: \"${LEVEL}\"}\nserve: {public: {port: \"${PORT\"}}\n"))],
+            &[("PORT", "1")],
+        ),
+    ]);
+}
+
+#[test]
+fn foreign_keys_are_named() {
+    reports(&[
+        (
+            "not_supported_yet",
+            &[(
+                "hydra.yml",
+                &good(
+                    "hsm: {enabled: true, library: x}\noauth2:\n  token_hook: https://a.example\n  expose_internal_errors: true\nserve:\n  tls: {cert: {path: x}}\n  public: {socket: {mode: 1}}\nselfservice:\n  methods: {password: {enabled: true}}\n  flows: {registration: {lifespan: 1h}, login: {lifspan: 1h}}\nidentity: {schemas: []}\n",
+                ),
+            )],
+            &[],
+        ),
+        (
+            "environment",
+            &[("a.yml", &good(""))],
+            &[
+                ("SECRETS_SYSTM", "geheimgeheimgeheim"),
+                ("SERVE_PUBLIC_PORT", "no"),
+                ("OAUTH2_TOKEN_HOOK_URL", "https://a.example"),
+                ("SERVE_TRUSTED_PROXIES", "[1"),
+                ("DSN_FILE", "/nowhere/dsn"),
+                ("OAUTH2_PORT_4444_TCP", "tcp://10.0.0.1:4444"),
+                ("OAUTH2_SERVICE_HOST", "10.0.0.1"),
+            ],
+        ),
+    ]);
+    let settings = load_files(
+        &[(
+            "hydra.yml",
+            &good(
+                "sqa: {opt_out: true}\nversion: v2.2.0\nhsm: {enabled: false}\nlog: {leak_sensitive_values: false}\n",
+            ),
+        )],
+        &[("OIDC_SOMETHING_OF_ANOTHER_PROGRAM", "1")],
+    )
+    .expect("settings");
+    let notices: Vec<String> = settings.notices.iter().map(|n| format!("{} {}", n.key, n.message)).collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| insta::assert_snapshot!("notices", notices.join("\n")));
+}

@@ -32,14 +32,14 @@ use url::Url;
 
 use crate::base::{Issuer, Secret};
 
+pub use crate::model::{ScopeStrategy, SigningAlg, TokenFormat};
+
 pub use browser::{AllowedOrigin, Cookies, Cors, SameSite};
 pub use database::{Database, DatabaseKind, Synchronous};
 pub use identity::{Argon2Params, IdentitySettings, SessionCookie};
 pub use interaction::Interaction;
 pub use load::{Inputs, Override, dev_defaults, load};
-pub use oauth::{
-    ClaimPolicy, DiscoveryExtras, Lifetimes, OAuth, PkcePolicy, RefreshPolicy, ScopeClaim, ScopeStrategy, TokenFormat,
-};
+pub use oauth::{ClaimPolicy, DiscoveryExtras, Lifetimes, OAuth, PkcePolicy, RefreshPolicy, ScopeClaim};
 pub use problem::{Notice, Place, Problem, Problems};
 pub use server::{AdminAuth, AdminListener, Limits, Listener, RequestLog, Tls};
 pub use show::{Effective, Row, effective, reference};

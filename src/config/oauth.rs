@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use crate::model::SigningAlg;
+use crate::model::{ScopeStrategy, SigningAlg, TokenFormat};
 
 /// Settings of the authorization server.
 #[derive(Clone, Debug)]
@@ -34,15 +34,6 @@ pub struct OAuth {
     pub discovery: DiscoveryExtras,
 }
 
-/// Format of access tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenFormat {
-    /// RFC 9068.
-    Jwt,
-    /// A random handle; only introspection can read it.
-    Opaque,
-}
-
 /// How a JWT access token carries its scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeClaim {
@@ -52,15 +43,6 @@ pub enum ScopeClaim {
     List,
     /// `scope`, words with spaces between (RFC 9068 §2.2.3).
     String,
-}
-
-/// How a requested scope is compared with the client's registered ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScopeStrategy {
-    /// Equal words only.
-    Exact,
-    /// A registered `users.*` allows `users.read`.
-    Wildcard,
 }
 
 /// How long things live, unless a client says otherwise.
@@ -120,7 +102,7 @@ pub struct DiscoveryExtras {
 
 /// Reads `strategies`, `ttl`, `oauth2`, `oidc` and `webfinger`.
 pub(super) fn read(r: &mut Reader<'_>) -> OAuth {
-    let algorithm = |word: &str| SigningAlg::parse(word).unwrap_or(SigningAlg::Rs256);
+    let algorithm = |word: &str| word.parse().unwrap_or(SigningAlg::Rs256);
     OAuth {
         access_token: match r.choice("strategies.access_token") {
             "jwt" => TokenFormat::Jwt,

@@ -24,7 +24,7 @@ fn load_files(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Se
 /// The report as if the files stood in the working directory.
 fn problems_without(problems: &Problems, folder: &str) -> String {
     let shorten = |problem: &Problem| {
-        let mut problem = problem.clone();
+        let mut problem = problem.clgood();
         if let Place::File { file, .. } = &mut problem.place {
             *file = file.replace(folder, "").into();
         }
@@ -60,8 +60,11 @@ fn development_needs_nothing() {
     assert_eq!(settings.issuer.as_str(), "http://localhost:5000");
 }
 
+/// The name of a snapshot, the files and the environment.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)]);
+
 /// Checks each report against `snapshots/<name>.snap`.
-fn reports(cases: &[(&str, &[(&str, &str)], &[(&str, &str)])]) {
+fn reports(cases: &[Case<'_>]) {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -74,14 +77,13 @@ fn reports(cases: &[(&str, &[(&str, &str)], &[(&str, &str)])]) {
 
 #[test]
 fn broken_files_are_reported_in_full() {
-    let one = |text: &str| good(text);
     reports(&[
         ("nothing_at_all", &[], &[]),
         (
             "unknown_keys",
             &[(
                 "a.yml",
-                &one(
+                &good(
                     "serve: {public: {prot: 1}}\nttl:\n  acess_token: 1h\nissuer: https://id.example\nwhat: 1\nlog: {colour: red}\n",
                 ),
             )],
@@ -91,7 +93,7 @@ fn broken_files_are_reported_in_full() {
             "wrong_types",
             &[(
                 "a.yml",
-                &one(
+                &good(
                     "serve:\n  public: 4444\n  admin: {port: [1]}\noauth2:\n  pkce: {enforced: maybe}\n  allowed_top_level_claims: a\nlog: {level: {a: b}}\n",
                 ),
             )],
@@ -101,12 +103,18 @@ fn broken_files_are_reported_in_full() {
             "bad_values",
             &[(
                 "a.yml",
-                &one(
+                &good(
                     "ttl:\n  access_token: 1 day\n  id_token: 0s\n  refresh_token: -2\n  auth_code: 5h\nserve:\n  public: {port: 70000, host: id.example}\n  trusted_proxies: [10.0.0.0/33]\n  limits: {body: 1TB}\nstrategies: {access_token: paseto}\nlog: {level: loud}\n",
                 ),
             )],
             &[],
         ),
+    ]);
+}
+
+#[test]
+fn what_is_unsafe_or_unsupported_is_refused() {
+    reports(&[
         (
             "http_issuer",
             &[(
@@ -117,8 +125,8 @@ fn broken_files_are_reported_in_full() {
             )],
             &[("DEV", "true")],
         ),
-        ("mysql", &[("hydra.yml", &one("").replace("memory", "mysql://root:geheim@tcp(db:3306)/hydra"))], &[]),
-        ("cockroach", &[("hydra.yml", &one("").replace("memory", "cockroach://root:geheim@db/hydra"))], &[]),
+        ("mysql", &[("hydra.yml", &good("").replace("memory", "mysql://root:geheim@tcp(db:3306)/hydra"))], &[]),
+        ("cockroach", &[("hydra.yml", &good("").replace("memory", "cockroach://root:geheim@db/hydra"))], &[]),
         (
             "short_secrets",
             &[(
@@ -127,9 +135,15 @@ fn broken_files_are_reported_in_full() {
             )],
             &[("SERVE_ADMIN_AUTH_KEYS_0", "geheim")],
         ),
+    ]);
+}
+
+#[test]
+fn syntax_is_reported_with_line_and_column() {
+    reports(&[
         (
             "duplicate_keys",
-            &[("a.yml", &one("log: {level: info}\nlog: {level: debug}\nttl:\n  id_token: 1h\n  id_token: 2h\n"))],
+            &[("a.yml", &good("log: {level: info}\nlog: {level: debug}\nttl:\n  id_token: 1h\n  id_token: 2h\n"))],
             &[],
         ),
         ("yaml_syntax", &[("a.yml", "dsn: memory\nserve:\n  public:\n    port: 1\n   host: x\n")], &[]),
@@ -146,16 +160,26 @@ fn broken_files_are_reported_in_full() {
             )],
             &[],
         ),
-        ("admin_open", &[("hydra.yml", &one("serve:\n  public: {host: 0.0.0.0}\n  admin:\n    host: 0.0.0.0\n"))], &[]),
+    ]);
+}
+
+#[test]
+fn rules_between_keys_are_reported() {
+    reports(&[
+        (
+            "admin_open",
+            &[("hydra.yml", &good("serve:\n  public: {host: 0.0.0.0}\n  admin:\n    host: 0.0.0.0\n"))],
+            &[],
+        ),
         (
             "login_without_consent",
             &[("a.yml", &good("").replace("urls: {", "urls: {login: https://a.example/login, "))],
             &[],
         ),
-        ("consent_by_environment", &[("a.yml", &one(""))], &[("URLS_CONSENT", "https://a.example/consent")]),
+        ("consent_by_environment", &[("a.yml", &good(""))], &[("URLS_CONSENT", "https://a.example/consent")]),
         (
             "missing_variable",
-            &[("a.yml", &one("log: {level: \"${LEVEL}\"}\nserve: {public: {port: \"${PORT\"}}\n"))],
+            &[("a.yml", &good("log: {level: \"${LEVEL}\"}\nserve: {public: {port: \"${PORT\"}}\n"))],
             &[("PORT", "1")],
         ),
     ]);

@@ -24,7 +24,7 @@ fn load_files(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Se
 /// The report as if the files stood in the working directory.
 fn problems_without(problems: &Problems, folder: &str) -> String {
     let shorten = |problem: &Problem| {
-        let mut problem = problem.clgood();
+        let mut problem = problem.clone();
         if let Place::File { file, .. } = &mut problem.place {
             *file = file.replace(folder, "").into();
         }

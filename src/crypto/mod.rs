@@ -5,6 +5,7 @@
 pub mod client_secret;
 pub mod derive;
 pub mod error;
+pub mod fingerprint;
 pub mod jwk;
 pub mod jws;
 pub mod keyring;
@@ -16,6 +17,7 @@ pub(crate) mod test_keys;
 
 pub use client_secret::ClientSecrets;
 pub use error::CryptoError;
+pub use fingerprint::Fingerprints;
 pub use jwk::PublicJwk;
 pub use jws::{BadToken, PublicKeys, SigningKey};
 pub use keyring::{KeyState, Keyring};

@@ -5,3 +5,4 @@ pub mod config;
 pub mod crypto;
 pub mod identity;
 pub mod model;
+pub mod store;

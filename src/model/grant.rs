@@ -95,4 +95,11 @@ impl RevokedFor {
             Self::RefreshReuse => "refresh_reuse",
         }
     }
+
+    /// The reason of that name.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::ClientRequest, Self::CodeReuse, Self::ConsentWithdrawn, Self::RefreshReuse]
+            .into_iter()
+            .find(|known| known.as_str() == text)
+    }
 }

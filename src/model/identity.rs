@@ -24,6 +24,11 @@ impl IdentityState {
             Self::Inactive => "inactive",
         }
     }
+
+    /// The state of that name.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::Active, Self::Inactive].into_iter().find(|known| known.as_str() == text)
+    }
 }
 
 /// A person as we know them.
@@ -70,6 +75,11 @@ impl CredentialKind {
             Self::Password => "password",
         }
     }
+
+    /// The kind of that name.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::Password].into_iter().find(|known| known.as_str() == text)
+    }
 }
 
 /// One kind of proof of one person.
@@ -102,6 +112,11 @@ impl AddressPurpose {
             Self::Recovery => "recovery",
             Self::Verification => "verification",
         }
+    }
+
+    /// The purpose of that name.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::Recovery, Self::Verification].into_iter().find(|known| known.as_str() == text)
     }
 }
 

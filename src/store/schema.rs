@@ -236,5 +236,21 @@ tables! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
-    clients, signing_keys, identities, identity_credentials, credential_identifiers, identity_addresses, sessions, grants, codes, access_tokens, revoked_jwts, refresh_tokens, interactions, logouts, flows, throttles, facts
+    clients,
+    signing_keys,
+    identities,
+    identity_credentials,
+    credential_identifiers,
+    identity_addresses,
+    sessions,
+    grants,
+    codes,
+    access_tokens,
+    revoked_jwts,
+    refresh_tokens,
+    interactions,
+    logouts,
+    flows,
+    throttles,
+    facts
 );

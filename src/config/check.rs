@@ -49,6 +49,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
         identity: identity::read(r, issuer.as_ref(), dev),
         log: read_log(r),
         notices: Vec::new(),
+        places: r.places(),
         // Last, so that everything else has been read before a missing one ends the reading.
         public_url: public_url.or_else(|| Url::parse(issuer.as_ref()?.as_str()).ok())?,
         issuer: issuer?,

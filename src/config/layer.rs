@@ -326,9 +326,9 @@ pub(super) fn describe(kind: Kind) -> String {
         Kind::Size(min, max) => {
             format!("a size such as 64KiB, from {} to {}", words::size_for_people(min), words::size_for_people(max))
         }
-        Kind::Text => "a single value".to_owned(),
+        Kind::Text => "text".to_owned(),
         Kind::Texts => "a list".to_owned(),
-        Kind::Url => "an http or https URL".to_owned(),
+        Kind::Url => "an http or https URL without a password".to_owned(),
     }
 }
 

@@ -40,7 +40,7 @@ pub use identity::{Argon2Params, IdentitySettings, SessionCookie};
 pub use interaction::Interaction;
 pub use load::{Inputs, Override, dev_defaults, load};
 pub use oauth::{ClaimPolicy, DiscoveryExtras, Lifetimes, OAuth, PkcePolicy, RefreshPolicy, ScopeClaim};
-pub use problem::{Notice, Place, Problem, Problems};
+pub use problem::{Notice, Place, Places, Problem, Problems};
 pub use server::{AdminAuth, AdminListener, Limits, Listener, RequestLog, Tls};
 pub use show::{Effective, Row, effective, reference};
 
@@ -85,6 +85,15 @@ pub struct Settings {
     pub log: Log,
     /// What the operator should know, though the server starts.
     pub notices: Vec<Notice>,
+    /// Where every key was written.
+    pub places: Places,
+}
+
+impl Settings {
+    /// A problem with `key` that showed after the check, such as a certificate that cannot be read.
+    pub fn problem(&self, key: &str, message: &str) -> Problem {
+        Problem::new(key, self.places.of(key), message)
+    }
 }
 
 /// The secrets that everything else is derived from. In each list the first seals and all open.

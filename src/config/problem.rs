@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, where it is written, and how all of it is told at once.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,6 +37,22 @@ impl fmt::Display for Place {
     }
 }
 
+/// Where every key was written, for problems that only show on a later floor.
+#[derive(Clone, Debug, Default)]
+pub struct Places(BTreeMap<&'static str, Place>);
+
+impl Places {
+    /// The places of the keys that were written.
+    pub(super) fn new(written: impl Iterator<Item = (&'static str, Place)>) -> Self {
+        Self(written.collect())
+    }
+
+    /// Where `key` was written, or [`Place::Default`].
+    pub fn of(&self, key: &str) -> Place {
+        self.0.get(key).cloned().unwrap_or(Place::Default)
+    }
+}
+
 /// One fault of the configuration. Its text never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -56,6 +73,12 @@ impl Problem {
     /// A fault that quotes the given value. Never for a secret.
     pub fn of_value(key: impl Into<String>, place: Place, given: &str, message: &str) -> Self {
         Self::new(key, place, format!("{}: {message}", quoted(given)))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.key, self.place, self.message)
     }
 }
 

@@ -9,7 +9,7 @@ use url::Url;
 use super::keys::{self, Fallback, Key, Kind};
 use super::layer::{self, Given, Leaf};
 use super::load::Gathered;
-use super::problem::{Notice, Place, Problem};
+use super::problem::{Notice, Place, Places, Problem};
 use super::words;
 
 /// Reads values; asks for each key by its path, which must stand in the table.
@@ -48,6 +48,12 @@ impl<'a> Reader<'a> {
         self.leaf(path).map_or(Place::NotSet, |leaf| leaf.place.clone())
     }
 
+    /// Where every key was written.
+    pub(super) fn places(&self) -> Places {
+        let written = |path: &'static str| self.leaf(path).map(|leaf| (path, leaf.place.clone()));
+        Places::new(keys::ALL.iter().filter_map(|key| written(key.path)))
+    }
+
     /// What was written for a single value.
     fn written(&self, path: &str) -> Option<&'a str> {
         match &self.leaf(path)?.given {
@@ -61,11 +67,12 @@ impl<'a> Reader<'a> {
         let is_secret = self.key(path).is_secret;
         let place = self.place(path);
         // What was written for it may have been refused already, or stand in a file that cannot be read.
-        let is_told = self.gathered.is_partial || self.problems.iter().any(|told| told.key == path);
+        let is_told = self.gathered.is_partial
+            || self.problems.iter().any(|told| told.key.strip_suffix("_file").unwrap_or(&told.key) == path);
         if place == Place::NotSet && is_told {
             return;
         }
-        let problem = match self.written(path).filter(|_| !is_secret) {
+        let problem = match self.written(path).filter(|text| !is_secret && !may_hold_password(text)) {
             Some(given) => Problem::of_value(path, place, given, message),
             None => Problem::new(path, place, message),
         };
@@ -172,7 +179,7 @@ impl<'a> Reader<'a> {
     pub(super) fn url(&mut self, path: &str) -> Option<Url> {
         self.value(path, |_, text| {
             let url = Url::parse(text).ok()?;
-            (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+            (matches!(url.scheme(), "http" | "https") && url.has_host() && url.password().is_none()).then_some(url)
         })
     }
 
@@ -204,4 +211,9 @@ impl<'a> Reader<'a> {
     pub(super) fn texts(&mut self, path: &str) -> Vec<String> {
         self.list(path, |item| Ok(item.to_owned()))
     }
+}
+
+/// Whether a text may be an address with a password in it.
+fn may_hold_password(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }

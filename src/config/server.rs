@@ -14,7 +14,7 @@ use crate::base::Secret;
 /// One listener.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    /// Where to bind; all of them.
+    /// Where to bind; all of them. IPv6 sockets want `IPV6_V6ONLY`, since `0.0.0.0` may stand beside `::`.
     pub addresses: Vec<SocketAddr>,
     /// TLS, when we terminate it ourselves.
     pub tls: Option<Tls>,
@@ -158,7 +158,8 @@ fn admin_auth(r: &mut Reader<'_>, is_loopback: bool, has_tls: bool) -> AdminAuth
             AdminAuth::Open
         }
         None => {
-            if !r.is_set("serve.admin.auth.keys") {
+            let is_told = r.problems.iter().any(|told| told.key.starts_with("serve.admin.auth."));
+            if !is_told {
                 r.refuse("serve.admin.host", ADMIN_IS_OPEN);
             }
             AdminAuth::Loopback

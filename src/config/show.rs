@@ -93,7 +93,7 @@ pub fn reference() -> String {
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Made from the table in src/config/keys.rs: `UPDATE_DOCS=1 cargo test --lib config::` writes it anew. -->
+<!-- Made from the table in src/config/table.rs: `UPDATE_DOCS=1 cargo test --lib config::` writes it anew. -->
 
 Values come from these places; the later one wins:
 

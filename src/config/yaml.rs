@@ -233,3 +233,88 @@ fn check_tag(tag: Option<&Tag>, line: usize) -> Result<(), Fatal> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `text` says, in a compact form: `key@line=value`.
+    fn read(text: &str) -> String {
+        let mut problems = Vec::new();
+        let entries = parse(&Arc::from("f"), text, &mut problems);
+        let problems = problems.iter().map(|p| format!("{}:{} {}", p.place, p.key, p.message));
+        entries
+            .map(|entries| shown(&Value::Section(entries)))
+            .into_iter()
+            .chain(problems)
+            .collect::<Vec<_>>()
+            .join(" ! ")
+    }
+
+    fn shown(value: &Value) -> String {
+        match value {
+            Value::Null => "null".to_owned(),
+            Value::Text(text) => format!("{text:?}"),
+            Value::List(items) => format!("[{}]", items.iter().map(|n| shown(&n.value)).collect::<Vec<_>>().join(" ")),
+            Value::Section(entries) => {
+                let entry = |e: &Entry| {
+                    let Place::File { line, .. } = e.place else { panic!("an entry of a file") };
+                    format!("{}@{line}={}", e.key, shown(&e.node.value))
+                };
+                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+
+    #[test]
+    fn values_stay_as_written() {
+        assert_eq!(read(""), "{}");
+        assert_eq!(read("# only a comment"), "{}");
+        assert_eq!(
+            read("a: 1\nb: 'null'\nc:\nd: [x, ~]\ne:\n  f: 1.50\n"),
+            r#"{a@1="1" b@2="null" c@3=null d@4=["x" null] e@5={f@6="1.50"}}"#
+        );
+        assert_eq!(read("a: |\n  x\n  y\nb: !!str null"), r#"{a@1="x\ny\n" b@4="null"}"#);
+    }
+
+    #[test]
+    fn anchors_and_merge_keys_work() {
+        assert_eq!(
+            read("x: &x {a: 1, b: 1}\ny:\n  <<: *x\n  b: 2\nz: [*x]"),
+            r#"{x@1={a@1="1" b@1="1"} y@2={b@4="2" a@1="1"} z@5=[{a@1="1" b@1="1"}]}"#
+        );
+        assert_eq!(read("<<: [{a: 1}, {a: 2, b: 2}]"), r#"{a@1="1" b@1="2"}"#);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (text, reason) in [
+            ("- a", "must be a section"),
+            ("a", "must be a section"),
+            ("a: 1\n---\nb: 2", "f:2: holds a second document"),
+            ("a: !secret x", "tags"),
+            ("[a]: 1", "a key must be a word"),
+            ("a: &a b\n*a : 1", "a key must be written out"),
+            ("a: &a [*a]", "stands inside the value"),
+            ("a: *b", "not valid YAML"),
+            ("<<: 1", "a merge key"),
+            ("a: {a: {b: 1, b: 2}}", "f:1:a.a.b the key is written twice"),
+            ("a: \"x", "not valid YAML"),
+            ("a:\n\tb: 1", "not valid YAML"),
+        ] {
+            assert!(read(text).contains(reason), "{text:?}: {}", read(text));
+        }
+    }
+
+    #[test]
+    fn alias_bombs_and_towers_are_refused() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        }
+        assert!(read(&bomb).contains("comes to more than"));
+        let tower = format!("a: {}{}", "[".repeat(5_000), "]".repeat(5_000));
+        assert!(read(&tower).contains("nested deeper") || read(&tower).contains("recursion"));
+    }
+}

@@ -5,4 +5,5 @@ pub mod config;
 pub mod crypto;
 pub mod identity;
 pub mod model;
+pub mod render;
 pub mod store;

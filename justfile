@@ -16,6 +16,10 @@ check:
 test *arguments:
     scripts/test {{arguments}}
 
+# install what building and testing need
+tools:
+    scripts/tools
+
 # what a change must pass before it lands
 ci:
     .ci/run

@@ -42,7 +42,17 @@ apt_install() {
   say "installing: $*"
   local quiet=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3)
   as_root true || fail "missing packages, and no right to install them. As root, run: apt-get install $*"
-  as_root "${quiet[@]}" update </dev/null || fail "apt-get update failed; see above"
-  as_root "${quiet[@]}" install -y --no-install-recommends "$@" </dev/null >&2 ||
-    fail "apt-get could not install: $*"
+  local log
+  log=$(mktemp)
+  { as_root "${quiet[@]}" update && as_root "${quiet[@]}" install -y --no-install-recommends "$@"; } \
+    </dev/null >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; fail "apt-get could not install: $*"; }
+  rm -f "$log"
+}
+
+# Prints the folder of the newest PostgreSQL's programs, or nothing.
+postgres_bin() {
+  if has initdb && has postgres; then dirname "$(readlink -f "$(command -v postgres)")"; return; fi
+  local newest
+  newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+  if [ -x "$newest" ]; then dirname "$newest"; fi
 }

@@ -1,4 +1,6 @@
 // A person at a browser without JavaScript: follows redirects, keeps cookies, fills in the login and consent forms.
+import http from "node:http";
+import https from "node:https";
 import { parse } from "node-html-parser";
 import { CookieJar } from "tough-cookie";
 
@@ -44,29 +46,25 @@ export class Person {
   /// Opens `url` and does what is asked until the browser is sent to `until`; returns that address as a `URL`,
   /// without visiting it: the app is not running.
   async visit(url, until) {
-    let next = new Request(url);
+    let next = { url: new URL(url) };
     for (let hop = 0; hop < HOPS; hop += 1) {
-      const response = await this.#send(next);
-      const location = response.headers.get("location");
-      if (location !== null) {
-        const target = new URL(location, next.url);
+      const { status, headers, page } = await this.#send(next);
+      if (headers.location) {
+        const target = new URL(headers.location, next.url);
         if (target.href.startsWith(until)) return target;
-        next = new Request(target);
+        next = { url: target };
       } else {
-        next = this.#answer(await response.text(), next.url, response.status);
+        next = this.#answer(page, next.url, status);
       }
     }
     throw new Error(`still not back at the app after ${HOPS} steps; now at ${next.url}`);
   }
 
-  async #send(request) {
-    const headers = new Headers(request.headers);
-    const cookie = await this.#cookies.getCookieString(request.url);
-    if (cookie) headers.set("cookie", cookie);
-    const body = request.method === "POST" ? await request.text() : undefined;
-    const response = await fetch(request.url, { method: request.method, headers, body, redirect: "manual" });
-    for (const line of response.headers.getSetCookie()) await this.#cookies.setCookie(line, request.url);
-    return response;
+  async #send({ url, fields }) {
+    const headers = { accept: "text/html", cookie: await this.#cookies.getCookieString(url.href) };
+    const answer = await exchange(url, headers, fields);
+    for (const line of answer.headers["set-cookie"] ?? []) await this.#cookies.setCookie(line, url.href);
+    return answer;
   }
 
   #answer(html, url, status) {
@@ -82,17 +80,37 @@ export class Person {
     fields.set("identifier", this.identifier);
     fields.set("password", this.password);
     fields.set("method", "password");
-    return post(action, fields);
+    return { url: action, fields };
   }
 
   #consent({ action, fields }) {
     this.asked.push("consent");
     fields.set("decision", "accept");
-    return post(action, fields);
+    return { url: action, fields };
   }
 }
 
-function post(action, fields) {
-  // Providers compare the origin of a form with their own.
-  return new Request(action, { method: "POST", body: fields, headers: { origin: action.origin } });
+/// One HTTP exchange: GET, or POST of a form's fields. Not `fetch`: in Node 18 that cannot tell cookies apart.
+function exchange(url, headers, fields) {
+  const body = fields?.toString();
+  if (fields) {
+    headers["content-type"] = "application/x-www-form-urlencoded";
+    headers["content-length"] = Buffer.byteLength(body);
+    // Providers compare the origin of a form with their own.
+    headers.origin = url.origin;
+  }
+  return new Promise((resolve, reject) => {
+    const module = url.protocol === "https:" ? https : http;
+    const request = module.request(url, { method: fields ? "POST" : "GET", headers }, async (response) => {
+      try {
+        let page = "";
+        for await (const chunk of response.setEncoding("utf8")) page += chunk;
+        resolve({ status: response.statusCode, headers: response.headers, page });
+      } catch (error) {
+        reject(error);
+      }
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
 }

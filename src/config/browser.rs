@@ -110,6 +110,11 @@ fn allowed_origin(item: &str) -> Result<AllowedOrigin, &'static str> {
     let Some((scheme, host)) = item.split_once("://*.") else {
         return Origin::parse(item).map(AllowedOrigin::Exact).map_err(|_| EXPECTED);
     };
+    // A star right below a top-level name would allow everybody.
+    let name = host.trim_end_matches('/').split(':').next().unwrap_or_default();
+    if name != "localhost" && !name.trim_end_matches('.').contains('.') {
+        return Err(EXPECTED);
+    }
     // Read as if the star were a name, so that the rest must be a host and nothing else.
     let origin = Origin::parse(&format!("{scheme}://x.{host}")).map_err(|_| EXPECTED)?;
     let suffix = origin.as_str().split_once("://x").map(|(_, suffix)| suffix.to_owned()).ok_or(EXPECTED)?;

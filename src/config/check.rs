@@ -84,7 +84,7 @@ const DEVELOPMENT_SECRET: &str = "for-development-only-known-to-everybody";
 
 fn read_secrets(r: &mut Reader<'_>, may_stand_in: bool) -> Secrets {
     const SYSTEM: &str = "secrets.system";
-    let least = |item: &str| match item.len() {
+    let least = |item: &str| match item.chars().count() {
         0..16 => Err("is shorter than 16 characters; make one with: openssl rand -base64 32"),
         _ => Ok(Secret::from(item)),
     };
@@ -118,11 +118,11 @@ fn read_log(r: &mut Reader<'_>) -> Log {
             "trace" => LogLevel::Trace,
             "debug" => LogLevel::Debug,
             "warn" => LogLevel::Warn,
-            "error" => LogLevel::Error,
+            "error" | "fatal" | "panic" => LogLevel::Error,
             _ => LogLevel::Info,
         },
         format: match r.choice("log.format") {
-            "json" => LogFormat::Json,
+            "json" | "json_pretty" => LogFormat::Json,
             _ => LogFormat::Text,
         },
     }

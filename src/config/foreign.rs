@@ -55,10 +55,7 @@ const KEYS: &[(&str, Foreign)] = &[
     ("serve.public.cors.options_passthrough", Fixed("false", "preflights are always answered here")),
     ("serve.admin.cors.enabled", Fixed("false", "browsers have no business on the admin API; call it from a server")),
     ("serve.cookies.paths.session", Fixed("/", "the session cookie is for the whole host")),
-    (
-        "hsm.enabled",
-        Fixed("false", "there is no hardware security module support yet; keys are sealed in the database"),
-    ),
+    ("hsm.enabled", Fixed("false", "hardware security modules are not supported yet")),
     ("oidc.dynamic_client_registration.enabled", Fixed("false", "clients cannot register themselves yet")),
     ("db.ignore_unknown_table_columns", Fixed("false", "a database of a newer version is never opened")),
     // written otherwise here
@@ -97,7 +94,7 @@ const KEYS: &[(&str, Foreign)] = &[
     ("hashers.argon2.key_length", Unsupported(HASH)),
     ("hashers.argon2.salt_length", Unsupported(HASH)),
     ("hashers.bcrypt", Unsupported("leave it out; new passwords are always hashed with argon2id")),
-    ("hsm", Unsupported("there is no hardware security module support yet; leave the section out")),
+    ("hsm", Unsupported("hardware security modules are not supported yet; leave the section out")),
     ("identity", Unsupported("identity schemas are not supported yet; leave the section out")),
     ("oauth2.device_authorization", Unsupported("the device flow is not supported yet; leave the section out")),
     ("oauth2.grant.jwt", Unsupported("the jwt-bearer grant is not supported yet; leave the section out")),

@@ -171,7 +171,7 @@ impl<'a> Layer<'a> {
                 self.notices.push(Notice { is_warning: false, key: path, place, message });
                 return;
             }
-            Some(Foreign::Fixed(only, _)) if given == only => return,
+            Some(Foreign::Fixed(only, _)) if given == only || given == Value::Null.what() => return,
             Some(Foreign::Fixed(only, why)) => format!("can only be {only}: {why}"),
             Some(Foreign::Unsupported(what_now)) => what_now.to_owned(),
             None => unknown(&path),

@@ -127,7 +127,7 @@ const ADMIN_IS_OPEN: &str = "everybody who reaches this address could administer
     serve.admin.auth.mode: open";
 
 fn admin_auth(r: &mut Reader<'_>, is_loopback: bool, has_tls: bool) -> AdminAuth {
-    let least = |item: &str| match item.len() {
+    let least = |item: &str| match item.chars().count() {
         0..24 => Err("is shorter than 24 characters; make one with: openssl rand -base64 32"),
         _ => Ok(Secret::from(item)),
     };

@@ -337,9 +337,14 @@ pub(in crate::config) static ALL: &[Key] = &[
     // log
     key(
         "log.level",
-        Choice(&["trace", "debug", "info", "warn", "error"]),
+        Choice(&["trace", "debug", "info", "warn", "error", "fatal", "panic"]),
         Value("info"),
-        "The least important level that is written.",
+        "The least important level that is written; `fatal` and `panic` mean `error`.",
     ),
-    key("log.format", Choice(&["text", "json"]), Value("text"), "For people or for machines."),
+    key(
+        "log.format",
+        Choice(&["text", "json", "json_pretty"]),
+        Value("text"),
+        "For people or for machines; `json_pretty` means `json`, one object a line.",
+    ),
 ];

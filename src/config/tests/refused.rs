@@ -1,5 +1,7 @@
 //! What stops the start, and how it is told.
 
+use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+
 use super::*;
 
 /// The name of a snapshot, the files and the environment.
@@ -162,3 +164,111 @@ fn foreign_keys_are_named() {
     let notices: Vec<String> = settings.notices.iter().map(|n| format!("{} {}", n.key, n.message)).collect();
     snapshot("notices", &notices.join("\n"));
 }
+
+#[test]
+fn rules_within_sections_are_reported() {
+    let tls = "serve:\n  public: {port: 4445, host: 0.0.0.0, tls: {cert: {path: c}}, cors: {allow_credentials: true, allowed_origins: ['*', 'https://*.', 'https://*.com', 'https://*.a.b/x', 'https://x.*.a.b', 'a b'], allowed_methods: ['GET POST']}}\n  admin: {tls: {enabled: true}, host: 127.0.0.1, auth: {mode: open, keys: [key-0123456789-0123456789], mtls: {ca: {path: x}}}}\n  cookies: {domain: example.org, names: {session: 'a b'}}\n";
+    let more = "session: {cookie: {name: __Host-x}}\noauth2: {grant: {refresh_token: {rotation_grace_period: 6m}}}\n";
+    let ui = "selfservice: {flows: {login: {ui_url: https://a.example}}}\n";
+    let external = good("").replace(
+        "urls: {",
+        "urls: {login: https://u:geheim@a.example, consent: https://a.example/c, logout: 'ftp://a', ",
+    );
+    reports(&[
+        ("sections", &[("a.yml", &good(&format!("{tls}{more}")))], &[]),
+        ("grace_count", &[("a.yml", &good(""))], &[("OAUTH2_GRANT_REFRESH_TOKEN_ROTATION_GRACE_REUSE_COUNT", "1")]),
+        ("passwords_in_addresses", &[("a.yml", &external)], &[]),
+        (
+            "two_login_pages",
+            &[("a.yml", &format!("{}{ui}", external.replace("u:geheim@", "").replace("ftp", "https")))],
+            &[],
+        ),
+        ("logout_alone", &[("a.yml", &good(""))], &[("URLS_LOGOUT", "https://a.example")]),
+        (
+            "byte_order_mark",
+            &[("a.yml", "\u{feff}dsn: memory\nsecrets: {system: [geheimgeheimgeheim], system_file: x}\n")],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("latin1.yml"), b"dsn: \xe4").expect("a file");
+    std::fs::write(at("huge.yml"), vec![b'#'; (1 << 20) + 1]).expect("a file");
+    let inputs = Inputs { files: vec![at("absent.yml"), at("latin1.yml"), at("huge.yml")], ..Inputs::default() };
+    let problems = load(&inputs).expect_err("three problems");
+    snapshot("unreadable", &problems_without(&problems, &format!("{}/", folder.path().display())));
+}
+
+#[test]
+fn weakenings_are_warned_of() {
+    let text = good("serve: {cookies: {secure: false}}\noauth2: {pkce: {enforced_for_public_clients: false}}\n")
+        .replace("urls: {", "urls: {login: http://a.example, consent: http://localhost:3000, ");
+    let settings = load_files(&[("a.yml", &text)], &[]).expect("settings");
+    let warned: Vec<_> = settings.notices.iter().filter(|n| n.is_warning).map(|n| n.key.as_str()).collect();
+    assert_eq!(warned, ["serve.cookies.secure", "urls.login", "oauth2.pkce.enforced_for_public_clients"]);
+    assert!(settings.cookies.secure);
+    let dev = load(&Inputs { dev: true, overrides: vec![Override::new("dsn", "memory", "test")], ..Inputs::default() })
+        .expect("settings");
+    assert_eq!(dev.notices.iter().map(|n| n.key.as_str()).collect::<Vec<_>>(), ["secrets.system"]);
+    let public = Override::new("urls.self.issuer", "https://id.example", "test");
+    assert!(load(&Inputs { dev: true, overrides: vec![public], ..Inputs::default() }).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    /// Whatever a file holds, the answer is settings or a report that has a line for each problem.
+    #[test]
+    fn no_file_makes_the_reader_fall_over(pieces in proptest::collection::vec(0usize..PIECES.len(), 0..24), junk in "\\PC{0,8}", toml in proptest::bool::ANY) {
+        let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect::<String>() + &junk;
+        let name = if toml { "a.toml" } else { "a.yml" };
+        if let Err(report) = load_files(&[(name, &text)], &[]) {
+            let problems = report.lines().next().and_then(|line| line.split(' ').nth(1)).and_then(|n| n.parse::<usize>().ok());
+            prop_assert_eq!(problems, Some(report.lines().count() - 1), "{}", report);
+        }
+    }
+}
+
+/// Pieces of files, right and wrong.
+const PIECES: &[&str] = &[
+    "dsn",
+    "serve",
+    "public",
+    "system",
+    ": ",
+    ":",
+    "\n",
+    "\n  ",
+    "\n- ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "\"",
+    "'",
+    "&a ",
+    "*a",
+    "<<: ",
+    "${",
+    "}",
+    " = ",
+    "[serve]\n",
+    "[[serve]]\n",
+    "# ",
+    "|\n",
+    "!!str ",
+    "--- ",
+    "\t",
+    "1",
+    "-1",
+    "null",
+    "\u{85}",
+    "\\u0000",
+    "ä",
+    "? ",
+];

@@ -107,6 +107,9 @@ fn allowed_origin(item: &str) -> Result<AllowedOrigin, &'static str> {
     if item == "*" {
         return Ok(AllowedOrigin::Any);
     }
+    if item.replacen("://*.", "", 1).contains('*') {
+        return Err(EXPECTED);
+    }
     let Some((scheme, host)) = item.split_once("://*.") else {
         return Origin::parse(item).map(AllowedOrigin::Exact).map_err(|_| EXPECTED);
     };

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::operations::ALL;
+
 /// Measures the server against a bare endpoint on the same machine in the same run.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --")]
 pub struct Args {
-    /// Measure only what has this in its name: an operation, `ceiling`, `growth` or `start`.
+    /// Measure only what has this in its name: an operation of the table, `ceiling`, `growth` or `start`.
     pub filter: Option<String>,
     /// Seconds a measured window lasts [default: 5, or 1 with --quick].
     #[arg(long)]
@@ -81,9 +83,10 @@ impl Args {
         }
     }
 
-    /// Whether what is called `name` is to be measured.
+    /// Whether what is called `name` is to be measured. A whole name means that one alone.
     pub fn wants(&self, name: &str) -> bool {
-        self.filter.as_deref().is_none_or(|filter| name.contains(filter))
+        let whole = ALL.iter().any(|operation| self.filter.as_deref() == Some(operation.name));
+        self.filter.as_deref().is_none_or(|filter| if whole { name == filter } else { name.contains(filter) })
     }
 
     /// Where the numbers go.

@@ -2,6 +2,7 @@
 //!
 //! Goals are shares of what the same machine did in the same run, so a report needs no other to be judged.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -20,10 +21,8 @@ pub struct Report {
     pub seconds: f64,
     /// Where.
     pub machine: Machine,
-    /// The ceilings measured.
+    /// The ceilings, each time they were measured.
     pub ceilings: Vec<CeilingRow>,
-    /// The first ceiling measured again at the end, over its first value: 1 on a quiet machine.
-    pub drift: Option<f64>,
     /// The bare signing rates measured.
     pub signing: Vec<SigningRow>,
     /// The operations.
@@ -137,7 +136,7 @@ impl Report {
     pub fn markdown(&self) -> String {
         let mut parts = vec![self.machine_table(), format!("### Goals\n\n{}", goals())];
         if !self.ceilings.is_empty() {
-            parts.push(format!("### Ceiling\n\n{}{}", self.ceiling_table(), self.drift_note()));
+            parts.push(format!("### Ceiling\n\n{}", self.ceiling_table()));
         }
         if !self.signing.is_empty() {
             parts.push(format!("### Bare RS256 signing, all cores\n\n{}", self.signing_table()));
@@ -197,21 +196,22 @@ impl Report {
         table(&["machine", ""], rows)
     }
 
+    /// One row for each size and number of connections; how far lowest and highest are apart is the noise.
     fn ceiling_table(&self) -> String {
-        let cells = |row: &CeilingRow| {
-            let (rate, p50, p99) = (whole(row.rate), whole(row.p50), whole(row.p99));
-            vec![row.size.to_string(), row.connections.to_string(), rate, p50, p99]
+        let mut groups: BTreeMap<(usize, usize), Vec<&CeilingRow>> = BTreeMap::new();
+        for row in &self.ceilings {
+            groups.entry((row.size, row.connections)).or_default().push(row);
+        }
+        let cells = |((size, connections), mut rows): ((usize, usize), Vec<&CeilingRow>)| {
+            rows.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+            let middle = rows[rows.len() / 2];
+            let ends = [rows[0], rows[rows.len() - 1]].map(|row| whole(row.rate));
+            let range = if rows.len() == 1 { "–".to_owned() } else { ends.join(" to ") };
+            let (rate, p50, p99) = (whole(middle.rate), whole(middle.p50), whole(middle.p99));
+            vec![size.to_string(), connections.to_string(), rate, p50, p99, rows.len().to_string(), range]
         };
-        table(
-            &["body, bytes", "connections", "answers/s", "p50 µs", "p99 µs"],
-            self.ceilings.iter().map(cells).collect(),
-        )
-    }
-
-    fn drift_note(&self) -> String {
-        self.drift.map_or_else(String::new, |drift| {
-            format!("\n\nThe first row, measured again at the end, gave {drift:.2} of its first value.")
-        })
+        let head = ["body, bytes", "connections", "answers/s", "p50 µs", "p99 µs", "times measured", "range"];
+        table(&head, groups.into_iter().map(cells).collect())
     }
 
     fn signing_table(&self) -> String {

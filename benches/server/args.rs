@@ -37,7 +37,7 @@ pub struct Args {
     /// Write the report into this Markdown file, between its marks.
     #[arg(long)]
     pub markdown: Option<PathBuf>,
-    /// Measure nothing; report the machine and the goals.
+    /// Measure nothing; report the goals.
     #[arg(long)]
     pub dry_run: bool,
     /// Serve as the ceiling, with bodies of so many bytes.

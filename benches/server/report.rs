@@ -134,7 +134,10 @@ impl Row {
 impl Report {
     /// The whole report as Markdown, which also reads well in a terminal.
     pub fn markdown(&self) -> String {
-        let mut parts = vec![self.machine_table(), format!("### Goals\n\n{}", goals())];
+        let mut parts = vec![format!("### Goals\n\n{}", goals())];
+        if !(self.ceilings.is_empty() && self.starts.is_empty()) {
+            parts.insert(0, self.machine_table());
+        }
         if !self.ceilings.is_empty() {
             parts.push(format!("### Ceiling\n\n{}", self.ceiling_table()));
         }
@@ -160,7 +163,7 @@ impl Report {
         if self.operations.is_empty() {
             parts.push("The operations have not been measured yet.".to_owned());
         }
-        parts.extend(self.failures.iter().map(|failure| format!("**Not measured:** {failure}")));
+        parts.extend(self.failures.iter().map(|failure| format!("**Not measured:** {}", failure.trim_end())));
         parts.join("\n\n") + "\n"
     }
 
@@ -279,7 +282,11 @@ fn goals() -> String {
         };
         vec![operation.name.to_owned(), format!("{sqlite:.2}"), format!("{postgres:.2}"), of.to_owned()]
     };
-    table(&["operation", "SQLite", "PostgreSQL", "share of"], ALL.iter().map(cells).collect())
+    let shares = table(&["operation", "SQLite", "PostgreSQL", "share of"], ALL.iter().map(cells).collect());
+    format!(
+        "{shares}\n\nA p50 grows by at most {GROWTH_GOAL} from the fewest stored tokens to the most. The first answer on an \
+         existing\ndatabase comes within {START_GOAL} ms, and an idle server holds less than {RESIDENT_GOAL} MB."
+    )
 }
 
 fn verdict(met: bool) -> String {
@@ -302,15 +309,16 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 fn page() -> String {
     format!(
         "# Performance\n\n\
-         `cargo bench` measures this; it needs nothing from outside but PostgreSQL's programs, which it starts itself.\n\
+         `cargo bench` measures this; it needs nothing from outside, and starts PostgreSQL itself from the installed programs.\n\
          `cargo bench -- --help` lists what can be chosen. Everything runs on one machine: the server, the database and\n\
          the load generator share its cores, so absolute numbers are low and shares are what counts.\n\n\
          The *ceiling* is a bare actix-web endpoint answering JSON of the same size, driven by the same generator at the\n\
          same number of connections in the same run. RS256 is compared with the machine's bare signing rate instead.\n\
          A goal holds at 16 and at 64 connections; one connection shows latency. With the request log on, three quarters\n\
-         of each goal are to be reached. Any answer but the expected one fails the run.\n\n\
+         of each goal are to be reached. Any answer but the expected one fails the run.\n\
+         Ceilings are renewed every minute of the run; how far their rates are apart is how noisy the machine was.\n\n\
          {BEGIN}\n{END}\n\n\
          ## Goals that are missed, and why\n\n\
-         To be written with the first table.\n"
+         Nothing has been measured yet.\n"
     )
 }

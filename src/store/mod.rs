@@ -5,14 +5,24 @@
 //! (whoever implements [`Settle`]).
 
 mod access;
+pub mod clients;
 mod column;
 mod conn;
 mod dialect;
 pub mod error;
 pub mod facts;
+pub mod flows;
+pub mod grants;
+pub mod identities;
+pub mod interactions;
+pub mod keys;
+pub mod logouts;
 mod migrate;
 mod row;
 mod schema;
+pub mod sessions;
+pub mod throttles;
+pub mod tokens;
 mod tx;
 mod writer;
 

@@ -209,7 +209,7 @@ tables! {
         kind -> Text,
         state -> Text,
         interaction_id -> Nullable<SqlUuid>,
-        csrf_digest -> Binary,
+        csrf_digest -> Nullable<Binary>,
         body -> SqlJson,
         issued_at -> SqlInstant,
         expires_at -> SqlInstant,

@@ -127,6 +127,7 @@ CREATE TABLE grants (
 CREATE INDEX grants_subject_client_id_remembered_id ON grants (tenant, subject, client_id, remembered, id);
 CREATE INDEX grants_client_id_id ON grants (tenant, client_id, id);
 CREATE INDEX grants_expires_at ON grants (tenant, expires_at);
+CREATE INDEX grants_session_key ON grants (tenant, session_key, client_id) WHERE session_key IS NOT NULL;
 -- authorization codes
 CREATE TABLE codes (
     tenant TEXT NOT NULL,
@@ -229,7 +230,7 @@ CREATE TABLE flows (
     kind TEXT NOT NULL,
     state TEXT NOT NULL,
     interaction_id BLOB,
-    csrf_digest BLOB NOT NULL,
+    csrf_digest BLOB,
     body TEXT NOT NULL,
     issued_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,

@@ -23,7 +23,7 @@ use crate::base::{Id, Instant};
 use crate::model::grant::RevokedFor;
 use crate::model::identity::{AddressPurpose, CredentialKind};
 use crate::model::token::Digest;
-use crate::model::{Aal, ClientId, IdentityState, LogoutState, ScopeSet, Stage, Subject};
+use crate::model::{Aal, ClientId, IdentityState, LogoutStage, ScopeSet, Stage, Subject};
 
 /// An id: `uuid`, or a BLOB of 16 bytes.
 #[derive(Clone, Copy, Debug, Default, SqlType, QueryId)]
@@ -159,8 +159,8 @@ word!(ScopeColumn(ScopeSet), |scope| scope.to_string().into(), |text| Ok(ScopeSe
 word!(StageColumn(Stage), |stage| stage.as_str().into(), |text| {
     Stage::from_stored(&text).ok_or_else(|| "no such stage".into())
 });
-word!(LogoutStateColumn(LogoutState), |state| state.as_str().into(), |text| {
-    LogoutState::from_stored(&text).ok_or_else(|| "no such state".into())
+word!(LogoutStageColumn(LogoutStage), |stage| stage.as_str().into(), |text| {
+    LogoutStage::from_stored(&text).ok_or_else(|| "no such stage".into())
 });
 word!(AalColumn(Aal), |aal| aal.as_str().into(), |text| Ok(Aal::from_stored(&text)));
 word!(RevokedForColumn(RevokedFor), |why| why.as_str().into(), |text| {

@@ -245,7 +245,9 @@ pub fn revoke_by_subject_client(
     let change = (grants::revoked_at.eq(now), grants::revoked_for.eq(why));
     let returned = (grants::id, grants::client_id);
     Ok(match client {
-        Some(client) => target.filter(grants::client_id.eq(client)).set(change).returning(returned).get_results(conn)?,
+        Some(client) => {
+            target.filter(grants::client_id.eq(client)).set(change).returning(returned).get_results(conn)?
+        }
         None => target.set(change).returning(returned).get_results(conn)?,
     })
 }

@@ -169,11 +169,7 @@ pub fn find_credential_by_identifier(
 ///
 /// # Errors
 /// When the database fails or the row is unreadable.
-pub fn credential(
-    tx: &mut Tx,
-    id: Id<Identity>,
-    kind: CredentialKind,
-) -> Result<Option<Credential>, StoreError> {
+pub fn credential(tx: &mut Tx, id: Id<Identity>, kind: CredentialKind) -> Result<Option<Credential>, StoreError> {
     let (conn, tenant) = tx.parts();
     let row: Option<CredentialRow> = identity_credentials::table
         .find((tenant, id, kind))
@@ -268,15 +264,14 @@ pub fn replace_credential(
     now: Instant,
 ) -> Result<bool, StoreError> {
     let (conn, tenant) = tx.parts();
-    let changed =
-        diesel::update(identity_credentials::table.find((tenant, credential.identity_id, credential.kind)))
-            .filter(identity_credentials::version.eq(expected))
-            .set((
-                identity_credentials::config.eq(Json(credential.config.clone())),
-                identity_credentials::version.eq(credential.version),
-                identity_credentials::updated_at.eq(now),
-            ))
-            .execute(conn)?;
+    let changed = diesel::update(identity_credentials::table.find((tenant, credential.identity_id, credential.kind)))
+        .filter(identity_credentials::version.eq(expected))
+        .set((
+            identity_credentials::config.eq(Json(credential.config.clone())),
+            identity_credentials::version.eq(credential.version),
+            identity_credentials::updated_at.eq(now),
+        ))
+        .execute(conn)?;
     Ok(changed == 1)
 }
 

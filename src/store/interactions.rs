@@ -15,7 +15,7 @@ use crate::model::{
 #[diesel(table_name = interactions, treat_none_as_null = true, treat_none_as_default_value = false)]
 struct Row {
     id: Id<Interaction>,
-    state: Stage,
+    stage: Stage,
     client_id: ClientId,
     request: Json<AuthorizeRequest>,
     browser_digest: Bytes32,
@@ -38,7 +38,7 @@ impl From<&Interaction> for Row {
     fn from(it: &Interaction) -> Self {
         Self {
             id: it.id,
-            state: it.stage,
+            stage: it.stage,
             client_id: it.request.client_id.clone(),
             request: Json(it.request.clone()),
             browser_digest: Bytes32(it.browser_digest),
@@ -63,7 +63,7 @@ impl From<Row> for Interaction {
     fn from(row: Row) -> Self {
         Self {
             id: row.id,
-            stage: row.state,
+            stage: row.stage,
             request: row.request.0,
             browser_digest: row.browser_digest.0,
             login_digest: row.login_digest.map(|d| d.0),
@@ -117,7 +117,7 @@ pub fn find(tx: &mut Tx, id: Id<Interaction>) -> Result<Option<Interaction>, Sto
 pub fn update(tx: &mut Tx, interaction: &Interaction, expected: &[Stage]) -> Result<bool, StoreError> {
     let (conn, tenant) = tx.parts();
     let changed = diesel::update(interactions::table.find((tenant, interaction.id)))
-        .filter(interactions::state.eq_any(expected.to_vec()))
+        .filter(interactions::stage.eq_any(expected.to_vec()))
         .set(Row::from(interaction))
         .execute(conn)?;
     Ok(changed == 1)

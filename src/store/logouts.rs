@@ -9,14 +9,13 @@ use super::row::row;
 use super::schema::logouts;
 use super::tx::Tx;
 use crate::base::{Id, Instant};
-use crate::model::logout::{Logout, LogoutState};
-use crate::model::{ClientId, Session, Subject};
+use crate::model::{ClientId, Logout, LogoutStage, Session, Subject};
 
 row! { LogoutRow of logouts for Logout {
     id: Id<Logout>,
     digest: Bytes32,
     verifier_digest: Option<Bytes32>,
-    state: LogoutState,
+    stage: LogoutStage,
     session_key: Id<Session>,
     subject: Subject,
     client_id: Option<ClientId>,
@@ -35,25 +34,29 @@ pub fn insert(tx: &mut Tx, logout: &Logout) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The logout of that id, whatever its state.
+/// The logout of that id, whatever its stage.
 ///
 /// # Errors
 /// When the database fails or the row is unreadable.
 pub fn find(tx: &mut Tx, id: Id<Logout>) -> Result<Option<Logout>, StoreError> {
     let (conn, tenant) = tx.parts();
-    let row: Option<LogoutRow> =
-        logouts::table.find((tenant, id)).select(LogoutRow::as_select()).first(conn).optional().within("logouts", id)?;
+    let row: Option<LogoutRow> = logouts::table
+        .find((tenant, id))
+        .select(LogoutRow::as_select())
+        .first(conn)
+        .optional()
+        .within("logouts", id)?;
     Ok(row.map(Logout::from))
 }
 
-/// Writes what a logout became, if it is still in one of the states `expected`. False when it went on meanwhile.
+/// Writes what a logout became, if it is still at one of the stages `expected`. False when it went on meanwhile.
 ///
 /// # Errors
 /// When the database fails.
-pub fn update(tx: &mut Tx, logout: &Logout, expected: &[LogoutState]) -> Result<bool, StoreError> {
+pub fn update(tx: &mut Tx, logout: &Logout, expected: &[LogoutStage]) -> Result<bool, StoreError> {
     let (conn, tenant) = tx.parts();
     let changed = diesel::update(logouts::table.find((tenant, logout.id)))
-        .filter(logouts::state.eq_any(expected.to_vec()))
+        .filter(logouts::stage.eq_any(expected.to_vec()))
         .set(LogoutRow::from(logout))
         .execute(conn)?;
     Ok(changed == 1)

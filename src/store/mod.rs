@@ -16,6 +16,7 @@ pub mod grants;
 pub mod identities;
 pub mod interactions;
 pub mod keys;
+mod live;
 pub mod logouts;
 mod migrate;
 mod row;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use error::{OpenError, StoreError, constraint};
+pub use live::LiveAccess;
 pub use migrate::Status;
 pub use tx::{RecordFacts, Settle, Tx};
 
@@ -38,9 +40,10 @@ use self::access::NewAccess;
 use self::conn::{Conn, Pool, Role, Source};
 use self::writer::Writer;
 use crate::base::Gate;
+use crate::base::Id;
 use crate::base::gate::GateError;
 use crate::config::{Database, DatabaseKind, Synchronous};
-use crate::model::{AccessRecord, Tenant};
+use crate::model::{AccessRecord, Client, ClientId, Tenant};
 
 /// How long a request may wait for a connection before it is shed.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -177,6 +180,54 @@ impl Store {
             Some(writer) => writer.append(row).await,
             None => self.write(move |tx| row.insert(tx.conn())).await,
         }
+    }
+
+    /// The client of that id. Its row is read each time; its parsed form is shared.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        let id = id.clone();
+        self.read(move |tx| Ok(clients::find(tx, &id)?.map(Arc::new))).await
+    }
+
+    /// An access token with everything that decides whether it works.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn access(&self, id: Id<AccessRecord>) -> Result<Option<LiveAccess>, StoreError> {
+        self.read(move |tx| {
+            let Some(record) = tokens::access(tx, id)? else { return Ok(None) };
+            let client_exists = clients::find(tx, &record.client_id)?.is_some();
+            let liveness = match record.grant_id {
+                Some(grant) => grants::liveness(tx, grant)?,
+                None => None,
+            };
+            Ok(Some(LiveAccess {
+                record,
+                session_live: liveness.as_ref().is_none_or(|l| l.session_live),
+                identity_active: liveness.as_ref().is_none_or(|l| l.identity_active),
+                grant: liveness.map(|l| l.grant),
+                client_exists,
+            }))
+        })
+        .await
+    }
+
+    /// Both in one visit: the client that asks, if one does, and the token it asks about.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn introspection(
+        &self,
+        caller: Option<&ClientId>,
+        token: Id<AccessRecord>,
+    ) -> Result<(Option<Arc<Client>>, Option<LiveAccess>), StoreError> {
+        let client = match caller {
+            Some(id) => self.client(id).await?,
+            None => None,
+        };
+        Ok((client, self.access(token).await?))
     }
 }
 

@@ -170,7 +170,7 @@ tables! {
     interactions (tenant, id) {
         tenant -> Text,
         id -> SqlUuid,
-        state -> Text,
+        stage -> Text,
         client_id -> Text,
         request -> SqlJson,
         browser_digest -> Binary,
@@ -194,7 +194,7 @@ tables! {
         id -> SqlUuid,
         digest -> Binary,
         verifier_digest -> Nullable<Binary>,
-        state -> Text,
+        stage -> Text,
         session_key -> SqlUuid,
         subject -> Text,
         client_id -> Nullable<Text>,

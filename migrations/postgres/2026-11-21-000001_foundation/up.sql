@@ -187,7 +187,7 @@ CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (tenant, expires_at);
 CREATE TABLE interactions (
     tenant TEXT NOT NULL,
     id UUID NOT NULL,
-    state TEXT NOT NULL,
+    stage TEXT NOT NULL,
     client_id TEXT NOT NULL,
     request JSON NOT NULL,
     browser_digest BYTEA NOT NULL,
@@ -213,7 +213,7 @@ CREATE TABLE logouts (
     id UUID NOT NULL,
     digest BYTEA NOT NULL,
     verifier_digest BYTEA,
-    state TEXT NOT NULL,
+    stage TEXT NOT NULL,
     session_key UUID NOT NULL,
     subject TEXT NOT NULL,
     client_id TEXT,

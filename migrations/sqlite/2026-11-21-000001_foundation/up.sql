@@ -187,7 +187,7 @@ CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (tenant, expires_at);
 CREATE TABLE interactions (
     tenant TEXT NOT NULL,
     id BLOB NOT NULL,
-    state TEXT NOT NULL,
+    stage TEXT NOT NULL,
     client_id TEXT NOT NULL,
     request TEXT NOT NULL,
     browser_digest BLOB NOT NULL,
@@ -213,7 +213,7 @@ CREATE TABLE logouts (
     id BLOB NOT NULL,
     digest BLOB NOT NULL,
     verifier_digest BLOB,
-    state TEXT NOT NULL,
+    stage TEXT NOT NULL,
     session_key BLOB NOT NULL,
     subject TEXT NOT NULL,
     client_id TEXT,

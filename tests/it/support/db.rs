@@ -7,8 +7,12 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::{env, fs};
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
+use sallyport::base::Secret;
+use sallyport::config::{Database, DatabaseKind, Synchronous};
 use tempfile::TempDir;
 use url::Url;
 
@@ -23,10 +27,23 @@ impl Engine {
     pub const ALL: [Engine; 2] = [Engine::Postgres, Engine::Sqlite];
 }
 
+/// A fresh database with the tables of this version.
+pub fn migrated(engine: Engine) -> TestDatabase {
+    static POSTGRES: Template = Template::new(Engine::Postgres, migrate);
+    static SQLITE: Template = Template::new(Engine::Sqlite, migrate);
+    fn migrate(database: &TestDatabase) {
+        sallyport::store::migrate_up(&database.config()).unwrap();
+    }
+    match engine {
+        Engine::Postgres => POSTGRES.database(),
+        Engine::Sqlite => SQLITE.database(),
+    }
+}
+
 /// A migrated database that tests get copies of. Make it a `static`.
 pub struct Template {
     engine: Engine,
-    migrate: fn(&str),
+    migrate: fn(&TestDatabase),
     made: OnceLock<Made>,
 }
 
@@ -38,9 +55,9 @@ enum Made {
 }
 
 impl Template {
-    /// A template that `migrate` fills, given the DSN of an empty database. It runs at the first [`Self::database`],
-    /// once, and must have closed its connections when it returns.
-    pub const fn new(engine: Engine, migrate: fn(&str)) -> Self {
+    /// A template that `migrate` fills, given an empty database. It runs at the first [`Self::database`], once, and
+    /// must have closed its connections when it returns.
+    pub const fn new(engine: Engine, migrate: fn(&TestDatabase)) -> Self {
         Self { engine, migrate, made: OnceLock::new() }
     }
 
@@ -54,7 +71,7 @@ impl Template {
 
     fn make(&self) -> Made {
         let database = TestDatabase::empty(self.engine);
-        (self.migrate)(database.dsn());
+        (self.migrate)(&database);
         match &database.keeper {
             Keeper::Postgres { name } => {
                 // PostgreSQL copies only a database that has no connections.
@@ -99,6 +116,19 @@ impl TestDatabase {
     /// The value of the configuration key `dsn` that leads here.
     pub fn dsn(&self) -> &str {
         &self.dsn
+    }
+
+    /// The same as a checked setting, with few connections: many tests run at once.
+    pub fn config(&self) -> Database {
+        let kind = match &self.keeper {
+            Keeper::Postgres { .. } => DatabaseKind::Postgres { url: Secret::new(self.dsn.clone()) },
+            Keeper::Sqlite { file, .. } => DatabaseKind::Sqlite {
+                path: file.clone(),
+                synchronous: Synchronous::Full,
+                busy_timeout: Duration::from_secs(5),
+            },
+        };
+        Database { kind, max_connections: 4, max_connection_lifetime: None }
     }
 
     fn create_postgres(template: &str) -> Self {
@@ -150,7 +180,7 @@ fn try_execute(sql: &str) -> diesel::QueryResult<()> {
 }
 
 mod tests {
-    use super::{Engine, Template, TestDatabase};
+    use super::{Engine, Template, TestDatabase, migrated};
     use diesel::connection::SimpleConnection;
     use diesel::{Connection, PgConnection, SqliteConnection};
 
@@ -166,7 +196,8 @@ mod tests {
         }
     }
 
-    fn lay_a_table(dsn: &str) {
+    fn lay_a_table(database: &TestDatabase) {
+        let dsn = database.dsn();
         if dsn.starts_with("sqlite") {
             run(dsn, "PRAGMA journal_mode = WAL").unwrap();
         }
@@ -213,6 +244,16 @@ mod tests {
             run(&dsn, "CREATE TABLE person (id INTEGER PRIMARY KEY)").unwrap();
             drop(database);
             assert!(run(&dsn, "SELECT 1").is_err(), "{engine:?}");
+        }
+    }
+
+    #[test]
+    fn a_migrated_database_lacks_no_migration() {
+        for engine in Engine::ALL {
+            let database = migrated(engine);
+            let status = sallyport::store::migration_status(&database.config()).unwrap();
+            assert!(!status.applied.is_empty() && status.pending.is_empty(), "{engine:?}: {status:?}");
+            assert_eq!(sallyport::store::migrate_up(&database.config()).unwrap(), Vec::<String>::new());
         }
     }
 }

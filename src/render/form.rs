@@ -121,6 +121,13 @@ impl Ui {
         Ok(serde_json::from_value(value)?)
     }
 
+    /// The identifier that the flow has fixed: it is sent along, but not asked for.
+    pub(super) fn known_identifier(&self) -> Option<&str> {
+        let fixed = |node: &&Node| node.is_hidden() && node.attributes.name.as_deref() == Some("identifier");
+        let value = self.nodes.iter().find(fixed)?.attributes.value.as_ref()?.as_str();
+        value.filter(|value| !value.is_empty())
+    }
+
     /// The form laid out; `hint` fills the identifier if the flow has no value for it.
     pub(super) fn view(&self, hint: Option<&str>) -> FormView {
         let mut view = FormView {
@@ -133,7 +140,7 @@ impl Ui {
         let (default, methods): (Vec<_>, Vec<_>) =
             self.nodes.iter().enumerate().partition(|(_, n)| n.group == "default");
         for (index, node) in default.into_iter().chain(methods) {
-            if node.attributes.kind.as_deref() == Some("hidden") {
+            if node.is_hidden() {
                 view.hidden.push((node.attributes.name.clone().unwrap_or_default(), node.value()));
             } else if let Some(item) = node.item(index, hint) {
                 view.add(&node.group, item);
@@ -180,6 +187,10 @@ impl FormView {
 }
 
 impl Node {
+    fn is_hidden(&self) -> bool {
+        self.attributes.kind.as_deref() == Some("hidden")
+    }
+
     fn value(&self) -> String {
         match &self.attributes.value {
             None | Some(Value::Null) => String::new(),

@@ -60,6 +60,7 @@ pub(super) struct LoginView<'a> {
     client: Option<&'a ClientView>,
     form: FormView,
     reauthenticate: bool,
+    known_as: Option<&'a str>,
 }
 
 impl LoginPage {
@@ -68,6 +69,7 @@ impl LoginPage {
             client: self.client.as_ref(),
             form: self.ui.view(self.login_hint.as_deref()),
             reauthenticate: self.reauthenticate,
+            known_as: self.ui.known_identifier(),
         }
     }
 }

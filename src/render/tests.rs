@@ -240,6 +240,21 @@ fn messages_are_tied_to_their_field_and_passwords_never_come_back() {
 }
 
 #[test]
+fn a_person_who_logs_in_again_sees_as_whom() {
+    let mut ui = login_ui("x");
+    ui["nodes"][1]["attributes"]["type"] = json!("hidden");
+    ui["nodes"][1]["attributes"]["value"] = json!("ann@example.com");
+    let ui = Ui::read(ui).expect("a form");
+    for client in [None, Some(client("Notes", None))] {
+        let page = LoginPage { client, ui: ui.clone(), login_hint: None, reauthenticate: true };
+        let html = Pages::new().expect("templates parse").login(&page);
+        let who = Selector::parse(".lead .who").expect("a selector");
+        let shown: Vec<String> = Html::parse_document(&html).select(&who).map(|e| e.text().collect()).collect();
+        assert_eq!(shown, ["ann@example.com"]);
+    }
+}
+
+#[test]
 fn consent_sends_what_it_must_and_offers_the_rest() {
     let page =
         ConsentPage { scopes: ["openid", "email", "photos.read"].map(scope_words).to_vec(), ..ConsentPage::default() };

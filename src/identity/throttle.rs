@@ -16,6 +16,13 @@ use std::time::Duration;
 
 use crate::base::Instant;
 use crate::crypto::Fingerprints;
+use crate::store::{StoreError, Tx, throttles};
+
+/// What each window is called in storage.
+const ACCOUNT: &str = "login_account";
+const ADDRESS: &str = "login_address";
+const KNOWN: &str = "login_known";
+const PAIR: &str = "login_pair";
 
 /// One window: at most `limit` attempts until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +94,49 @@ pub fn retry_after(until: Instant, now: Instant) -> u64 {
     let left = until.since(now);
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     seconds.max(1)
+}
+
+/// Counts an attempt before it is looked at. `Some` is when the next one will be heard: this one is not.
+///
+/// # Errors
+/// As the store.
+pub fn reserve(tx: &mut Tx, rules: &Rules, counted: &Counted, now: Instant) -> Result<Option<Instant>, StoreError> {
+    // An attempt that one rule turns away is not held against the next one.
+    if let Some(until) = take(tx, ADDRESS, &counted.address, rules.address, now)? {
+        return Ok(Some(until));
+    }
+    if let Some(until) = take(tx, PAIR, &counted.pair, rules.pair, now)? {
+        return Ok(Some(until));
+    }
+    if throttles::peek(tx, KNOWN, &counted.pair, now)?.is_some() {
+        return Ok(None);
+    }
+    take(tx, ACCOUNT, &counted.account, rules.account, now)
+}
+
+/// Gives back an attempt that succeeded, and remembers its address as one of this person's.
+///
+/// # Errors
+/// As the store.
+pub fn succeeded(tx: &mut Tx, rules: &Rules, counted: &Counted, now: Instant) -> Result<(), StoreError> {
+    throttles::give_back(tx, ADDRESS, &counted.address, now)?;
+    throttles::give_back(tx, PAIR, &counted.pair, now)?;
+    if throttles::peek(tx, KNOWN, &counted.pair, now)?.is_none() {
+        throttles::give_back(tx, ACCOUNT, &counted.account, now)?;
+        throttles::take(tx, KNOWN, &counted.pair, now.plus(rules.known_for), now)?;
+    }
+    Ok(())
+}
+
+fn take(
+    tx: &mut Tx,
+    what: &'static str,
+    whom: &[u8; 32],
+    rule: Rule,
+    now: Instant,
+) -> Result<Option<Instant>, StoreError> {
+    let attempts = throttles::take(tx, what, whom, now.plus(rule.window), now)?;
+    Ok(attempts.exceed(rule.limit).then_some(attempts.window_ends_at))
 }
 
 #[cfg(test)]

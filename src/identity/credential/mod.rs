@@ -21,9 +21,6 @@ pub trait Method: Send + Sync {
     /// Which kind of credential it checks; its name in forms.
     fn kind(&self) -> CredentialKind;
 
-    /// The method as clients are told it in `amr` (RFC 8176).
-    fn amr(&self) -> &'static str;
-
     /// What it adds to a login form.
     fn login_nodes(&self, form: &LoginForm<'_>) -> Vec<Node>;
 
@@ -67,6 +64,15 @@ pub enum Verdict {
     },
     /// The proof does not hold, or there is nothing to hold it against.
     Wrong,
+}
+
+/// What clients are told in `amr` of a method that sessions list by this name (RFC 8176 §2). A name that has no other
+/// stays as it is.
+pub fn amr(name: &str) -> &str {
+    match name {
+        "password" => "pwd",
+        other => other,
+    }
 }
 
 /// The methods that are switched on.

@@ -42,10 +42,6 @@ impl Method for PasswordMethod {
         CredentialKind::Password
     }
 
-    fn amr(&self) -> &'static str {
-        "pwd"
-    }
-
     fn login_nodes(&self, form: &LoginForm<'_>) -> Vec<Node> {
         let mut identifier = if form.refresh {
             Node::input(Group::Default, "identifier", InputType::Hidden)

@@ -9,4 +9,6 @@ mod floors;
 #[cfg(test)]
 mod outside_clients;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod support;

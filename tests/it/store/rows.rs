@@ -305,11 +305,7 @@ async fn what_another_person_has_is_named() {
             })
             .await
             .unwrap();
-        for (clash, named) in [
-            (0, constraint::IDENTIFIER),
-            (1, constraint::ADDRESS),
-            (2, constraint::EXTERNAL_ID),
-        ] {
+        for (clash, named) in [(0, constraint::IDENTIFIER), (1, constraint::ADDRESS), (2, constraint::EXTERNAL_ID)] {
             let refused = ground.store.write(move |tx| {
                 let theirs = sample::person("a@example.com");
                 let mut mine = sample::person("b@example.com");

@@ -94,6 +94,13 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// The schema that people follow.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+}
+
 impl std::fmt::Debug for Accounts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Accounts").field("schema", &self.schema.id()).finish_non_exhaustive()

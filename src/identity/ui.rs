@@ -189,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn pages_can_read_it() {
+        let nodes = vec![Node::input(Group::Default, "identifier", InputType::Text).required().value("a@b.example")];
+        let ui = Ui::new("/x".to_owned(), Some("masked"), nodes, vec![Message::wrong_credentials()]);
+        assert!(crate::render::Ui::read(serde_json::to_value(ui).expect("JSON")).is_ok());
+    }
+
+    #[test]
     fn a_node_has_the_shape_of_the_self_service_api() {
         let node = Node::input(Group::Password, "password", InputType::Password)
             .required()

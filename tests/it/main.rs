@@ -7,6 +7,8 @@ mod bench;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod outside_clients;
 #[cfg(test)]
 mod store;

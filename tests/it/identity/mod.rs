@@ -1,0 +1,3 @@
+//! People and their logins on both databases. The rules themselves are tested beside the code.
+
+mod login;

@@ -37,6 +37,11 @@ pub fn configure(passwords: &Passwords, password: &Secret<String>, random: &dyn 
     Ok(json!({ HASH: passwords.hash(password.expose().as_bytes(), random)? }))
 }
 
+/// The hash that a credential holds.
+fn stored(credential: Option<&Credential>) -> Option<&str> {
+    credential?.config.get(HASH)?.as_str()
+}
+
 impl Method for PasswordMethod {
     fn kind(&self) -> CredentialKind {
         CredentialKind::Password
@@ -88,16 +93,14 @@ impl Method for PasswordMethod {
         if password.len() > policy::LONGEST {
             return Verdict::Wrong;
         }
-        let stored = credential.and_then(|c| c.config.get(HASH)).and_then(Value::as_str);
-        let holds = self.passwords.verify(stored.unwrap_or_else(|| self.passwords.dummy()), password);
-        match stored {
-            Some(hash) if holds => {
-                let outdated = self.passwords.needs_rehash(hash);
-                let upgrade = outdated.then(|| configure(&self.passwords, &given.password, random).ok()).flatten();
-                Verdict::Right { upgrade }
-            }
-            _ => Verdict::Wrong,
+        // Nobody knows the dummy's password, but it takes as long as a real hash.
+        let hash = stored(credential).unwrap_or_else(|| self.passwords.dummy());
+        if !self.passwords.verify(hash, password) {
+            return Verdict::Wrong;
         }
+        let outdated = self.passwords.needs_rehash(hash);
+        let upgrade = outdated.then(|| configure(&self.passwords, &given.password, random).ok()).flatten();
+        Verdict::Right { upgrade }
     }
 }
 
@@ -139,6 +142,29 @@ mod tests {
             assert_eq!(method.verify(credential, &fields(password), &random), verdict);
         }
         assert_eq!(method.verify(Some(&real), &fields(&"x".repeat(5_000_000)), &random), Verdict::Wrong);
+    }
+
+    /// An account that does not exist, or has no password, must not be told by the time the answer takes.
+    #[test]
+    fn without_a_hash_it_takes_as_long() {
+        let params = PasswordParams { memory: 16 * 1_024, iterations: 2, parallelism: 1 };
+        let random = SeededRandom::new(1);
+        let hasher = Arc::new(Passwords::new(params, &random).expect("parameters"));
+        let method = PasswordMethod::new(Arc::clone(&hasher));
+        let real = credential(configure(&hasher, &Secret::from("correct horse"), &random).expect("hashed"));
+        // The least of several: whatever else the machine does only adds.
+        let least = |credential: Option<&Credential>| {
+            let time = || {
+                let began = std::time::Instant::now();
+                assert_eq!(method.verify(credential, &fields("wrong"), &random), Verdict::Wrong);
+                began.elapsed()
+            };
+            (0..5).map(|_| time()).min().expect("five")
+        };
+        let known = least(Some(&real));
+        for empty in [None, Some(&credential(json!({})))] {
+            assert!(least(empty) * 4 > known);
+        }
     }
 
     #[test]

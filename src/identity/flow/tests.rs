@@ -127,7 +127,17 @@ async fn an_expired_flow_is_replaced_by_one_for_the_same_purpose() {
     assert_eq!((flow.interaction, flow.detail.login_challenge.clone()), (Some(challenge.0), Some(challenge.1)));
     assert_eq!((flow.detail.return_to.clone(), expired_at), (old.detail.return_to, old.expires_at));
     assert_ne!(flow.id, old.id);
+    assert_eq!(house.looked_at(), 0, "nobody looks at what an expired form says");
     assert!(house.answer(flow.id.uuid(), "alice@example.com", RIGHT, HOME).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_flow_that_runs_out_while_it_is_answered_makes_no_session() {
+    let (house, _) = House::with_alice().await;
+    let sent = input(house.flow().await.id.uuid(), "alice@example.com", RIGHT, HOME);
+    let prepared = house.accounts.prepare_login(sent).await.expect("proven");
+    house.wait(3_600);
+    assert_eq!(said(house.accounts.finish_login(prepared).await), [4_010_001]);
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ pub mod base;
 pub mod config;
 pub mod crypto;
 pub mod identity;
+pub mod interaction;
 pub mod model;
+pub mod oauth;
 pub mod render;
 pub mod store;

@@ -5,11 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Accounts, credential};
+use super::Accounts;
 use crate::base::{Id, Instant, Secret};
 use crate::crypto::TokenKind;
 use crate::crypto::opaque::Opened;
-use crate::model::identity::{Address, IdentityState};
+use crate::model::identity::{Address, CredentialKind, IdentityState};
 use crate::model::{Aal, Device, Fact, Identity, LoginAnswer, Session, Subject};
 use crate::store::{StoreError, Tx, identities, sessions};
 
@@ -23,6 +23,23 @@ pub struct Current {
     pub session: Session,
     /// Who they are.
     pub identity: Identity,
+}
+
+/// That somebody just proved who they are.
+#[derive(Debug)]
+pub(super) struct Proof {
+    /// Who.
+    pub identity: Id<Identity>,
+    /// How.
+    pub method: CredentialKind,
+    /// From where.
+    pub device: Device,
+    /// Their live session that asked for it.
+    pub renews: Option<Session>,
+}
+
+fn shortened(device: Device) -> Device {
+    Device { user_agent: device.user_agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect()), ..device }
 }
 
 /// The live session that an opened token stands for, and its person.
@@ -53,13 +70,12 @@ pub fn end(tx: &mut Tx, session: &Session, now: Instant) -> Result<bool, StoreEr
 
 /// What a session says to a client who asks who is there. Methods are named as in RFC 8176.
 pub fn login_answer(session: &Session, remember: bool) -> LoginAnswer {
-    let amr = session.amr_names();
     LoginAnswer {
         subject: session.subject.as_str().to_owned(),
         identity_id: session.identity_id.map(Id::uuid),
         remember,
         acr: session.acr.clone(),
-        amr: amr.iter().map(|name| credential::amr(name).to_owned()).collect(),
+        amr: session.amr_names(),
         authenticated_at: session.authenticated_at.micros(),
         ..LoginAnswer::default()
     }
@@ -90,35 +106,45 @@ impl Accounts {
         self.store.write(move |tx| end(tx, &session, now)).await
     }
 
-    /// A session for somebody who just proved who they are, not yet stored, and its token. Its key and its token are
-    /// new, whatever the browser held before.
-    pub(super) fn draft_session(
-        &self,
-        identity: Id<Identity>,
-        method: &str,
-        device: Device,
-        now: Instant,
-    ) -> (Session, Secret<String>) {
-        let key: Id<Session> = Id::ordered(now, &*self.random);
-        let issued = self.tokens.issue(TokenKind::Session, key.uuid(), &*self.random);
+    /// A session for somebody who just proved who they are, not yet stored, and its token. The token is always new,
+    /// whatever the browser held before. So is the session, unless `proof` renews one: then everything that rests on that
+    /// one goes on, and only its old token is dead.
+    pub(super) fn draft_session(&self, proof: Proof, now: Instant) -> (Session, Secret<String>) {
         let aal = Aal::Aal1;
-        let user_agent = device.user_agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect());
-        let session = Session {
-            key,
-            id: Id::<Session>::random(&*self.random).uuid(),
-            digest: issued.digest,
-            subject: Subject::new(identity.to_string()),
-            identity_id: Some(identity),
-            authenticated_at: now,
-            issued_at: now,
-            expires_at: now.plus(self.settings.session_lifespan),
-            remembered: true,
-            aal,
-            acr: aal.as_str().to_owned(),
-            amr: vec![json!({ "method": method, "aal": aal, "completed_at": now.rfc3339() })],
-            provider_session_id: None,
-            device: Device { user_agent, ..device },
-            revoked_at: None,
+        let method = proof.method.as_str();
+        let entry = json!({ "method": method, "aal": aal, "completed_at": now.rfc3339() });
+        let key = proof.renews.as_ref().map_or_else(|| Id::ordered(now, &*self.random), |session| session.key);
+        let issued = self.tokens.issue(TokenKind::Session, key.uuid(), &*self.random);
+        let expires_at = now.plus(self.settings.session_lifespan);
+        let session = match proof.renews {
+            Some(mut session) => {
+                session.amr.retain(|used| used.get("method").and_then(Value::as_str) != Some(method));
+                session.amr.push(entry);
+                Session {
+                    digest: issued.digest,
+                    authenticated_at: now,
+                    expires_at,
+                    aal: session.aal.max(aal),
+                    ..session
+                }
+            }
+            None => Session {
+                key,
+                id: Id::<Session>::random(&*self.random).uuid(),
+                digest: issued.digest,
+                subject: Subject::new(proof.identity.to_string()),
+                identity_id: Some(proof.identity),
+                authenticated_at: now,
+                issued_at: now,
+                expires_at,
+                remembered: true,
+                aal,
+                acr: aal.as_str().to_owned(),
+                amr: vec![entry],
+                provider_session_id: None,
+                device: shortened(proof.device),
+                revoked_at: None,
+            },
         };
         (session, issued.token)
     }

@@ -92,9 +92,18 @@ impl Session {
         self.revoked_at.is_none() && now < self.expires_at
     }
 
-    /// The methods' names, for `amr` claims.
+    /// The methods' names for `amr` claims (RFC 8176 §2), each once.
     pub fn amr_names(&self) -> Vec<String> {
-        let name = |v: &Value| v.as_str().or_else(|| v.get("method")?.as_str()).map(str::to_owned);
-        self.amr.iter().filter_map(name).collect()
+        let listed = |v: &Value| match v.get("method")?.as_str()? {
+            "password" => Some("pwd".to_owned()),
+            other => Some(other.to_owned()),
+        };
+        let mut names: Vec<String> = Vec::with_capacity(self.amr.len());
+        for name in self.amr.iter().filter_map(|v| v.as_str().map(str::to_owned).or_else(|| listed(v))) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 }

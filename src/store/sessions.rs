@@ -107,8 +107,8 @@ pub fn revoke(tx: &mut Tx, key: Id<Session>, now: Instant) -> Result<bool, Store
     Ok(changed == 1)
 }
 
-/// Writes what a session became when its person proved again who they are: everything but its key, its id and whose it
-/// is. False when it was ended meanwhile.
+/// Writes what a session became when its person proved again who they are: everything but its key, its id, whose it
+/// is and where it began. False when it was ended meanwhile.
 ///
 /// # Errors
 /// When the database fails.
@@ -117,6 +117,7 @@ pub fn update(tx: &mut Tx, session: &Session) -> Result<bool, StoreError> {
     let changed = diesel::update(sessions::table.find((tenant, session.key)))
         .filter(sessions::revoked_at.is_null().and(sessions::subject.eq(&session.subject)))
         .set((
+            sessions::digest.eq(Bytes32(session.digest)),
             sessions::authenticated_at.eq(session.authenticated_at),
             sessions::expires_at.eq(session.expires_at),
             sessions::remembered.eq(session.remembered),

@@ -66,15 +66,6 @@ pub enum Verdict {
     Wrong,
 }
 
-/// What clients are told in `amr` of a method that sessions list by this name (RFC 8176 §2). A name that has no other
-/// stays as it is.
-pub fn amr(name: &str) -> &str {
-    match name {
-        "password" => "pwd",
-        other => other,
-    }
-}
-
 /// The methods that are switched on.
 pub fn enabled(passwords: &Arc<Passwords>) -> Vec<Arc<dyn Method>> {
     vec![Arc::new(PasswordMethod::new(Arc::clone(passwords)))]

@@ -22,7 +22,7 @@ use crate::identity::ui::Ui;
 use crate::identity::{Accounts, identifier, return_to};
 use crate::model::identity::CredentialKind;
 use crate::model::token::Digest;
-use crate::model::{Aal, Identity, Interaction};
+use crate::model::{Aal, Identity, Interaction, Session};
 use crate::store::StoreError;
 use crate::store::flows::{self, Flow};
 
@@ -66,9 +66,9 @@ pub struct LoginDetail {
     /// The challenge that a page needs to link from login to registration.
     #[serde(default)]
     pub login_challenge: Option<String>,
-    /// Who must confirm that it is them.
+    /// Who must confirm that it is them, and in which session.
     #[serde(default)]
-    pub refresh: Option<Id<Identity>>,
+    pub refresh: Option<Refresh>,
     /// The level asked for.
     pub requested_aal: Aal,
     /// The method sent last.
@@ -83,6 +83,15 @@ pub struct LoginDetail {
     /// What is said above the form.
     #[serde(default)]
     pub messages: Vec<Message>,
+}
+
+/// Who is asked to prove again who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refresh {
+    /// The person.
+    pub identity: Id<Identity>,
+    /// Their session, which the proof renews.
+    pub session: Id<Session>,
 }
 
 /// What a login flow is made from.
@@ -214,7 +223,7 @@ impl Accounts {
             request_url: kept(&start.request_url),
             return_to,
             login_challenge,
-            refresh: again.as_ref().map(|current| current.identity.id),
+            refresh: again.as_ref().map(|c| Refresh { identity: c.identity.id, session: c.session.key }),
             requested_aal: start.requested_aal,
             active: None,
             identifier: known.or_else(|| start.login_hint.as_deref().and_then(shown)),

@@ -14,8 +14,9 @@ use super::login::LoginFlow;
 use crate::base::{Id, Instant, Secret};
 use crate::identity::credential::{LoginFields, Method, Verdict};
 use crate::identity::message::Message;
+use crate::identity::sessions::{self, Proof};
 use crate::identity::throttle::{self, Counted, Rules};
-use crate::identity::{Accounts, identifier, sessions};
+use crate::identity::{Accounts, identifier};
 use crate::model::identity::{Credential, IdentityState};
 use crate::model::token::Digest;
 use crate::model::{Device, Fact, Identity, LoginAnswer, Session};
@@ -43,6 +44,7 @@ pub struct LoginInput {
 pub struct PreparedLogin {
     flow: LoginFlow,
     session: Session,
+    is_renewal: bool,
     token: Secret<String>,
     identifier: String,
     credential: Credential,
@@ -75,9 +77,9 @@ pub struct LoginOutcome {
 /// What became of a prepared login.
 #[derive(Clone, Debug)]
 pub enum Applied {
-    /// The account was disabled or its credential changed while the proof was looked at; there is no session.
+    /// The account was disabled or its credential changed while the proof was looked at.
     AccountChanged,
-    /// The flow was answered twice at the same time, or ran out; there is no session.
+    /// The flow was answered twice at the same time, or ran out, or the session it renews ended.
     FlowOver,
     /// Somebody is signed in.
     LoggedIn(Box<LoginOutcome>),
@@ -104,10 +106,14 @@ pub fn apply(tx: &mut Tx, prepared: &PreparedLogin, now: Instant) -> Result<Appl
     if now >= prepared.flow.expires_at || !flows::mark_used(tx, prepared.flow.id.uuid(), now)? {
         return Ok(Applied::FlowOver);
     }
-    store::sessions::insert(tx, &prepared.session)?;
-    throttle::succeeded(tx, &prepared.rules, &prepared.counted, now)?;
     let session = prepared.session.clone();
-    tx.record(Fact::SessionBegun { session: session.id, subject: session.subject.clone() });
+    if !prepared.is_renewal {
+        store::sessions::insert(tx, &session)?;
+        tx.record(Fact::SessionBegun { session: session.id, subject: session.subject.clone() });
+    } else if !store::sessions::update(tx, &session)? {
+        return Ok(Applied::FlowOver);
+    }
+    throttle::succeeded(tx, &prepared.rules, &prepared.counted, now)?;
     let answer = sessions::login_answer(&session, prepared.remember);
     Ok(Applied::LoggedIn(Box::new(LoginOutcome { session, identity, token: prepared.token.clone(), answer })))
 }
@@ -116,6 +122,8 @@ pub fn apply(tx: &mut Tx, prepared: &PreparedLogin, now: Instant) -> Result<Appl
 struct Found {
     flow: Option<LoginFlow>,
     account: Option<(Identity, Credential)>,
+    /// The session that the flow renews.
+    renews: Option<Session>,
 }
 
 impl Accounts {
@@ -127,7 +135,7 @@ impl Accounts {
         let now = self.clock.now();
         let identifier = identifier::normalise(&input.fields.identifier).unwrap_or_default();
         let method = self.methods.iter().find(|method| method.kind().as_str() == input.method).cloned();
-        let Found { flow, account } = self.read_login(input.flow, method.as_ref(), identifier.clone()).await?;
+        let Found { flow, account, renews } = self.read_login(input.flow, method.as_ref(), identifier.clone()).await?;
         let flow = flow.ok_or(FlowError::NotFound)?;
         if !flow.belongs_to(input.csrf.as_ref()) {
             return Err(FlowError::Csrf);
@@ -162,18 +170,32 @@ impl Accounts {
             _ => None,
         };
         // Whoever re-authenticates must be the one who is signed in.
-        let proven = proven.filter(|(_, identity, _)| flow.detail.refresh.is_none_or(|id| id == identity.id));
+        let proven = proven.filter(|(_, identity, _)| flow.detail.refresh.is_none_or(|r| r.identity == identity.id));
         let Some((upgrade, identity, credential)) = proven else {
             return Err(self.form(flow.with_answer(Some(kind), &typed, vec![Message::wrong_credentials()])).await);
         };
         if identity.state == IdentityState::Inactive {
             return Err(self.form(flow.with_answer(Some(kind), &typed, vec![Message::account_disabled()])).await);
         }
-        let (session, token) = self.draft_session(identity.id, kind.as_str(), input.device, now);
+        let renews = renews.filter(|session| session.is_live(now) && session.identity_id == Some(identity.id));
+        let is_renewal = renews.is_some();
+        let proof = Proof { identity: identity.id, method: kind, device: input.device, renews };
+        let (session, token) = self.draft_session(proof, now);
         let upgrade =
             upgrade.map(|config| Credential { config, version: credential.version + 1, ..credential.clone() });
         let remember = self.settings.session_cookie.persistent;
-        Ok(PreparedLogin { flow, session, token, identifier, credential, upgrade, counted, rules, remember })
+        Ok(PreparedLogin {
+            flow,
+            session,
+            is_renewal,
+            token,
+            identifier,
+            credential,
+            upgrade,
+            counted,
+            rules,
+            remember,
+        })
     }
 
     /// Applies a prepared login in a transaction of its own, when nobody waits for it.
@@ -210,18 +232,19 @@ impl Accounts {
         identifier: String,
     ) -> Result<Found, FlowError> {
         let kind = method.map(|method| method.kind());
-        let (row, account) = self
-            .store
-            .read(move |tx| {
-                let row = flows::find(tx, flow)?;
-                let account = match kind {
-                    Some(kind) => identities::find_credential_by_identifier(tx, kind, &identifier)?,
-                    None => None,
-                };
-                Ok((row, account))
-            })
-            .await?;
-        Ok(Found { flow: row.map(LoginFlow::from_row).transpose()?.flatten(), account })
+        let read = move |tx: &mut Tx| {
+            let flow = flows::find(tx, flow)?.map(LoginFlow::from_row).transpose()?.flatten();
+            let account = match kind {
+                Some(kind) => identities::find_credential_by_identifier(tx, kind, &identifier)?,
+                None => None,
+            };
+            let renews = match flow.as_ref().and_then(|flow| flow.detail.refresh) {
+                Some(refresh) => store::sessions::find(tx, refresh.session)?,
+                None => None,
+            };
+            Ok(Found { flow, account, renews })
+        };
+        Ok(self.store.read(read).await?)
     }
 
     async fn verify(

@@ -235,10 +235,36 @@ async fn whoever_is_signed_in_is_asked_again_only_on_request_and_only_as_themsel
     house.wait(60);
     let renewed = house.answer(flow.id.uuid(), "alice@example.com", RIGHT, HOME).await.expect("confirmed");
     assert!(renewed.session.authenticated_at > done.session.authenticated_at);
-    assert_ne!(renewed.token.expose(), done.token.expose());
+    assert!(renewed.session.expires_at > done.session.expires_at);
+    assert_eq!((renewed.session.id, renewed.session.amr.len()), (done.session.id, 1), "what rests on it goes on");
+    let live = async |token: &Secret<String>| house.accounts.current(token.expose()).await.expect("read");
+    assert_eq!(live(&renewed.token).await.map(|c| c.session), Some(renewed.session));
+    assert_eq!(live(&done.token).await, None, "the old token is dead");
     let stranger = super::login::StartLogin { refresh: true, ..house.start() };
     let flow = house.accounts.start_login(stranger).await.expect("a flow");
     assert_eq!(flow.detail.refresh, None, "refresh means nothing when nobody is signed in");
+}
+
+#[tokio::test]
+async fn a_session_that_ended_is_not_renewed() {
+    let (house, alice) = House::with_alice().await;
+    for ends_before_the_proof in [true, false] {
+        let done = house.log_in("alice@example.com", RIGHT).await.expect("signed in");
+        let current = house.accounts.current(done.token.expose()).await.expect("read");
+        let start = super::login::StartLogin { current, refresh: true, ..house.start() };
+        let flow = house.accounts.start_login(start).await.expect("a flow").id.uuid();
+        let prepare = || house.accounts.prepare_login(input(flow, "alice@example.com", RIGHT, HOME));
+        if ends_before_the_proof {
+            assert!(house.accounts.log_out(done.session.clone()).await.expect("written"));
+            let begun = house.accounts.finish_login(prepare().await.expect("proven")).await.expect("signed in");
+            assert_eq!(begun.identity.id, alice.id);
+            assert_ne!(begun.session.id, done.session.id);
+        } else {
+            let prepared = prepare().await.expect("proven");
+            assert!(house.accounts.log_out(done.session).await.expect("written"));
+            assert_eq!(said(house.accounts.finish_login(prepared).await), [4_010_007]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use super::machine::{Allowed, CodeDraft, Interactions, consent_required};
 use crate::base::{Id, Instant, Secret};
 use crate::crypto::TokenKind;
 use crate::crypto::opaque::Opened;
+use crate::identity::flow::submit::{self, Applied, PreparedLogin};
 use crate::model::{Aal, ConsentAnswer, Fact, Interaction, LoginAnswer, Session, Stage, Subject};
 use crate::oauth::authorize::{AuthorizeFailure, AuthorizeReply, ReplyTo, prompt};
 use crate::oauth::{ErrorCode, OAuthError};
@@ -27,6 +28,16 @@ enum Settled {
     Lost,
     /// The client gets an error.
     Refused(OAuthError),
+}
+
+/// What our own form's success leads to.
+enum Begun {
+    /// Somebody else was faster.
+    Lost,
+    /// No session after all.
+    Nothing(Applied),
+    /// A session, and what came of the interaction.
+    Session { settled: Settled, token: Secret<String> },
 }
 
 /// Rows and tokens made before the transaction.
@@ -78,49 +89,52 @@ impl Interactions {
         self.settle(plan, session, cookies, now).await
     }
 
-    /// Our own form succeeded for this interaction: the session is `session`, still to be written by `begin`.
+    /// Our own form succeeded for this interaction: session, login and perhaps the code are written together.
     ///
-    /// `begin` runs inside the transaction, first; it writes the session and whatever else the login changes.
+    /// The inner error says why the login itself came to nothing after all; the form is shown again then.
     ///
     /// # Errors
-    /// [`AuthorizeFailure`] as for `/oauth2/auth`; what `begin` answers with `Ok(Err(_))` is handed through.
-    pub async fn login_finished<E, F>(
+    /// [`AuthorizeFailure`] as for `/oauth2/auth`.
+    pub async fn login_finished(
         &self,
         id: Id<Interaction>,
         browser: &Browser,
-        begin: F,
-    ) -> Result<Result<Next, E>, AuthorizeFailure>
-    where
-        E: Send + 'static,
-        F: FnMut(&mut Tx) -> Result<Result<(Session, LoginAnswer), E>, StoreError> + Send + 'static,
-    {
+        prepared: PreparedLogin,
+    ) -> Result<Result<Next, Applied>, AuthorizeFailure> {
         let now = self.engine.clock.now();
         let store = &self.engine.store;
         let found = store.read(move |tx| interactions::find(tx, id)).await.map_err(Refused::from)?;
         let interaction = found.ok_or(Refused::Unknown)?;
         challenge::must_be_fresh(&interaction, now)?;
         challenge::must_be_same_browser(&interaction, browser).map_err(Refused::Page)?;
-        if !matches!(interaction.stage, Stage::LoginAsked | Stage::LoginAnswered) {
-            return Err(over());
-        }
         let plan = self.plan(interaction, LoginAnswer::default(), [Stage::LoginAsked, Stage::LoginAnswered], now);
-        let (this, mut begin, sent) = (self.clone(), begin, plan.clone());
-        let settled = store
-            .write(move |tx| {
-                let (session, login) = match begin(tx)? {
-                    Ok(begun) => begun,
-                    Err(other) => return Ok(Err(other)),
-                };
-                let mut plan = plan.clone();
-                plan.login = login;
-                this.settle_in(tx, plan, Some(&session), now).map(Ok)
-            })
-            .await
-            .map_err(Refused::from)?;
-        match settled {
-            Err(other) => Ok(Err(other)),
-            Ok(settled) => self.next(&sent, settled, Vec::new()).map(Ok),
+        let (this, sent) = (self.clone(), plan.clone());
+        let begun = store.write(move |tx| this.begin_in(tx, &plan, &prepared, now)).await.map_err(Refused::from)?;
+        match begun {
+            Begun::Nothing(why) => Ok(Err(why)),
+            Begun::Lost => Err(over()),
+            Begun::Session { settled, token } => {
+                let kept = &self.engine.settings.identity;
+                let max_age = kept.session_cookie.persistent.then_some(kept.session_lifespan);
+                self.next(&sent, settled, vec![CookieChange::SetSession { value: token, max_age }]).map(Ok)
+            }
         }
+    }
+
+    /// Nothing is written for an interaction that somebody else moved on meanwhile.
+    fn begin_in(&self, tx: &mut Tx, plan: &Plan, prepared: &PreparedLogin, now: Instant) -> Result<Begun, StoreError> {
+        let still_asked =
+            interactions::find(tx, plan.interaction.id)?.is_some_and(|i| plan.expected.contains(&i.stage));
+        if !still_asked {
+            return Ok(Begun::Lost);
+        }
+        let outcome = match submit::apply(tx, prepared, now)? {
+            Applied::LoggedIn(outcome) => outcome,
+            nothing => return Ok(Begun::Nothing(nothing)),
+        };
+        let plan = Plan { login: outcome.answer, ..plan.clone() };
+        let settled = self.settle_in(tx, plan, Some(&outcome.session), now)?;
+        Ok(Begun::Session { settled, token: outcome.token })
     }
 
     fn plan(&self, interaction: Interaction, login: LoginAnswer, expected: [Stage; 2], now: Instant) -> Plan {

@@ -53,10 +53,17 @@ pub(super) struct Allowed<'a> {
     pub interaction: Option<Id<Interaction>>,
 }
 
+/// Everything there is to know, without asking.
+struct Known {
+    login: LoginAnswer,
+    consent: ConsentAnswer,
+    session: Session,
+}
+
 /// What a fresh request leads to.
 enum Step {
     /// Nobody needs to be asked.
-    Answer { login: Box<LoginAnswer>, consent: Box<ConsentAnswer>, session: Box<Session> },
+    Answer(Box<Known>),
     /// A page is needed.
     Page { ask: Ask, login: Option<Box<LoginAnswer>>, session: Option<Box<Session>> },
 }
@@ -113,10 +120,7 @@ impl Interactions {
         let reply_to = ReplyTo::of(&request);
         let safe = |error: OAuthError| AuthorizeFailure::Safe { reply_to: Box::new(reply_to.clone()), error };
         match self.decide(client, &request, browser, now).await.map_err(safe)? {
-            Step::Answer { login, consent, session } => {
-                let draft = self.draft_code(now);
-                self.answer(request, *login, *consent, *session, draft, now).await.map_err(|e| safe(e.into()))
-            }
+            Step::Answer(known) => self.answer(request, *known, now).await.map_err(|e| safe(e.into())),
             Step::Page { ask, login, session } => {
                 self.pause(request, ask, login, session, now).await.map_err(|e| safe(e.into()))
             }
@@ -174,11 +178,12 @@ impl Interactions {
                 session: Some(Box::new(session)),
             }));
         };
-        let login = Box::new(login);
         Ok(match self.known_consent(tx, client, request, &session.subject, now)? {
-            Some(consent) => Ok(Step::Answer { login, consent: Box::new(consent), session: Box::new(session) }),
+            Some(consent) => Ok(Step::Answer(Box::new(Known { login, consent, session }))),
             None if request.prompt.none => Err(consent_required()),
-            None => Ok(Step::Page { ask: Ask::Consent, login: Some(login), session: Some(Box::new(session)) }),
+            None => {
+                Ok(Step::Page { ask: Ask::Consent, login: Some(Box::new(login)), session: Some(Box::new(session)) })
+            }
         })
     }
 
@@ -225,15 +230,9 @@ impl Interactions {
     }
 
     /// Everybody is known and everything allowed: grant and code in one write, and no page at all.
-    async fn answer(
-        &self,
-        request: AuthorizeRequest,
-        login: LoginAnswer,
-        consent: ConsentAnswer,
-        session: Session,
-        draft: CodeDraft,
-        now: Instant,
-    ) -> Result<Next, StoreError> {
+    async fn answer(&self, request: AuthorizeRequest, known: Known, now: Instant) -> Result<Next, StoreError> {
+        let Known { login, consent, session } = known;
+        let draft = self.draft_code(now);
         let reply = self.reply(&request, &draft, &consent);
         self.engine
             .store

@@ -84,10 +84,6 @@ pub fn validate(
         .map_err(|error| AuthorizeFailure::Safe { reply_to: Box::new(reply_to), error })
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one request, split from validate() only to catch its errors"
-)]
 fn checked(
     params: &Params,
     client: &Client,

@@ -10,7 +10,7 @@ use super::super::Engine;
 use super::super::authorize::pkce;
 use super::super::error::OAuthError;
 use super::super::params::Params;
-use super::mint::{Access, AccessAsk};
+use super::mint::{Access, AccessAsk, IdTokenAsk};
 use super::{TokenResponse, gives_refresh, must_live};
 use crate::base::{Id, Instant, Secret};
 use crate::crypto::opaque::TokenKind;
@@ -109,7 +109,10 @@ impl Engine {
             .then(|| self.mint_refresh(grant, &grant.scope, access.id.uuid(), refresh_lifetime, now));
         let id_token = if grant.scope.contains("openid") {
             let lifetime = lifespans.authorization_code_grant_id_token.unwrap_or(lifetimes.id_token);
-            Some(self.mint_id_token(client, grant, &found.known, access.token.expose(), lifetime, now)?)
+            Some(self.mint_id_token(
+                &IdTokenAsk { client, grant, known: &found.known, access_token: access.token.expose(), lifetime },
+                now,
+            )?)
         } else {
             None
         };

@@ -31,6 +31,21 @@ pub struct AccessAsk<'a> {
     pub lifetime: Duration,
 }
 
+/// What an ID token is to say.
+#[derive(Clone, Copy)]
+pub struct IdTokenAsk<'a> {
+    /// For whom.
+    pub client: &'a Client,
+    /// About whom, and how they proved who they are.
+    pub grant: &'a Grant,
+    /// What the identity flow says of the person.
+    pub known: &'a Map<String, Value>,
+    /// The access token it comes with, for `at_hash`.
+    pub access_token: &'a str,
+    /// How long it lives.
+    pub lifetime: Duration,
+}
+
 /// An access token and what is to be stored of it.
 pub struct Access {
     /// The token itself.
@@ -156,19 +171,12 @@ impl Engine {
         (issued.token, record)
     }
 
-    /// OIDC Core §2, §3.1.3.6. `known` is what the identity flow says of the person.
+    /// Makes an ID token (OIDC Core §2, §3.1.3.6).
     ///
     /// # Errors
     /// `server_error` when there is no key for the algorithm.
-    pub(super) fn mint_id_token(
-        &self,
-        client: &Client,
-        grant: &Grant,
-        known: &Map<String, Value>,
-        access_token: &str,
-        lifetime: Duration,
-        now: Instant,
-    ) -> Result<String, OAuthError> {
+    pub(super) fn mint_id_token(&self, ask: &IdTokenAsk<'_>, now: Instant) -> Result<String, OAuthError> {
+        let IdTokenAsk { client, grant, known, access_token, lifetime } = *ask;
         let alg = client.metadata.id_token_signed_response_alg.unwrap_or(self.settings.oauth.id_token_alg);
         let detail = &grant.detail;
         let mut claims = claims::visible(known, &grant.scope, &detail.id_token_claims);

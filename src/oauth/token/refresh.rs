@@ -13,7 +13,7 @@ use super::super::Engine;
 use super::super::error::{ErrorCode, OAuthError};
 use super::super::params::Params;
 use super::code::{family_end, respond, revoke_family};
-use super::mint::AccessAsk;
+use super::mint::{AccessAsk, IdTokenAsk};
 use super::{TokenResponse, must_live};
 use crate::base::{Id, Instant};
 use crate::config::RefreshPolicy;
@@ -139,7 +139,16 @@ impl Engine {
         let id_token = if scope.contains("openid") {
             let narrowed = Grant { scope: scope.clone(), ..grant.clone() };
             let lifetime = lifespans.refresh_token_grant_id_token.unwrap_or(lifetimes.id_token);
-            Some(self.mint_id_token(client, &narrowed, &found.known, access.token.expose(), lifetime, now)?)
+            Some(self.mint_id_token(
+                &IdTokenAsk {
+                    client,
+                    grant: &narrowed,
+                    known: &found.known,
+                    access_token: access.token.expose(),
+                    lifetime,
+                },
+                now,
+            )?)
         } else {
             None
         };

@@ -154,15 +154,7 @@ impl Accounts {
             return Err(self.form(form).await);
         }
         let counted = Counted::new(&self.names, &identifier, input.address);
-        let rules = self.rules;
-        if let Some(until) = self.store.write(move |tx| throttle::reserve(tx, &rules, &counted, now)).await? {
-            let retry_after = throttle::retry_after(until, now);
-            let form = flow.with_answer(Some(kind), &typed, vec![Message::too_many_attempts(retry_after)]);
-            return Err(match self.form(form).await {
-                FlowError::Form(flow) => FlowError::Throttled { flow, retry_after },
-                other => other,
-            });
-        }
+        self.count(&flow.with_answer(Some(kind), &typed, Vec::new()), &counted, now).await?;
         let (identity, credential) = account.unzip();
         let (credential, verdict) = self.verify(&method, credential, input.fields).await?;
         let proven = match (verdict, identity, credential) {
@@ -183,7 +175,7 @@ impl Accounts {
         let (session, token) = self.draft_session(proof, now);
         let upgrade =
             upgrade.map(|config| Credential { config, version: credential.version + 1, ..credential.clone() });
-        let remember = self.settings.session_cookie.persistent;
+        let (remember, rules) = (self.settings.session_cookie.persistent, self.rules);
         Ok(PreparedLogin {
             flow,
             session,
@@ -223,6 +215,20 @@ impl Accounts {
             }
             Applied::FlowOver | Applied::LoggedIn(_) => self.replace(flow, self.clock.now()).await,
         }
+    }
+
+    /// Counts the attempt, or turns it away with `form`.
+    async fn count(&self, form: &LoginFlow, counted: &Counted, now: Instant) -> Result<(), FlowError> {
+        let (rules, counted) = (self.rules, *counted);
+        let until = self.store.write(move |tx| throttle::reserve(tx, &rules, &counted, now)).await?;
+        let Some(until) = until else { return Ok(()) };
+        let retry_after = throttle::retry_after(until, now);
+        let mut form = form.clone();
+        form.detail.messages.push(Message::too_many_attempts(retry_after));
+        Err(match self.form(form).await {
+            FlowError::Form(flow) => FlowError::Throttled { flow, retry_after },
+            other => other,
+        })
     }
 
     async fn read_login(

@@ -66,9 +66,12 @@ pub struct LoginDetail {
     /// The challenge that a page needs to link from login to registration.
     #[serde(default)]
     pub login_challenge: Option<String>,
-    /// Who must confirm that it is them, and in which session.
+    /// Who must confirm that it is them.
     #[serde(default)]
-    pub refresh: Option<Refresh>,
+    pub refresh: Option<Id<Identity>>,
+    /// The session the browser held; it is renewed if its own person signs in.
+    #[serde(default)]
+    pub session: Option<Id<Session>>,
     /// The level asked for.
     pub requested_aal: Aal,
     /// The method sent last.
@@ -83,15 +86,6 @@ pub struct LoginDetail {
     /// What is said above the form.
     #[serde(default)]
     pub messages: Vec<Message>,
-}
-
-/// Who is asked to prove again who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refresh {
-    /// The person.
-    pub identity: Id<Identity>,
-    /// Their session, which the proof renews.
-    pub session: Id<Session>,
 }
 
 /// What a login flow is made from.
@@ -215,6 +209,7 @@ impl Accounts {
         if is_satisfied && !start.refresh && start.interaction.is_none() {
             return Err(FlowError::AlreadySignedIn);
         }
+        let session = start.current.as_ref().map(|current| current.session.key);
         let again = start.current.filter(|_| start.refresh);
         let known = again.as_ref().and_then(|current| self.known_identifier(&current.identity));
         let (interaction, login_challenge) = start.interaction.unzip();
@@ -223,7 +218,8 @@ impl Accounts {
             request_url: kept(&start.request_url),
             return_to,
             login_challenge,
-            refresh: again.as_ref().map(|c| Refresh { identity: c.identity.id, session: c.session.key }),
+            refresh: again.as_ref().map(|current| current.identity.id),
+            session,
             requested_aal: start.requested_aal,
             active: None,
             identifier: known.or_else(|| start.login_hint.as_deref().and_then(shown)),
@@ -309,7 +305,10 @@ impl Accounts {
     }
 
     /// Checks where the browser wants to go afterwards.
-    fn return_to(&self, raw: &str) -> Result<Url, return_to::Forbidden> {
+    ///
+    /// # Errors
+    /// [`return_to::Forbidden`] when it is neither the default address, below it, nor of the self-service API.
+    pub fn return_to(&self, raw: &str) -> Result<Url, return_to::Forbidden> {
         let base = self.settings.default_return_url.as_ref().unwrap_or(&self.public_url);
         let mut own = self.public_url.clone();
         own.set_path(&format!("{}/self-service", self.public_url.path().trim_end_matches('/')));

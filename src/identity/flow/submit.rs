@@ -122,7 +122,7 @@ pub fn apply(tx: &mut Tx, prepared: &PreparedLogin, now: Instant) -> Result<Appl
 struct Found {
     flow: Option<LoginFlow>,
     account: Option<(Identity, Credential)>,
-    /// The session that the flow renews.
+    /// The session that the browser held.
     renews: Option<Session>,
 }
 
@@ -162,13 +162,14 @@ impl Accounts {
             _ => None,
         };
         // Whoever re-authenticates must be the one who is signed in.
-        let proven = proven.filter(|(_, identity, _)| flow.detail.refresh.is_none_or(|r| r.identity == identity.id));
+        let proven = proven.filter(|(_, identity, _)| flow.detail.refresh.is_none_or(|id| id == identity.id));
         let Some((upgrade, identity, credential)) = proven else {
             return Err(self.form(flow.with_answer(Some(kind), &typed, vec![Message::wrong_credentials()])).await);
         };
         if identity.state == IdentityState::Inactive {
             return Err(self.form(flow.with_answer(Some(kind), &typed, vec![Message::account_disabled()])).await);
         }
+        // The same person goes on in their session, so that a later logout ends all that rests on it.
         let renews = renews.filter(|session| session.is_live(now) && session.identity_id == Some(identity.id));
         let is_renewal = renews.is_some();
         let proof = Proof { identity: identity.id, method: kind, device: input.device, renews };
@@ -244,8 +245,8 @@ impl Accounts {
                 Some(kind) => identities::find_credential_by_identifier(tx, kind, &identifier)?,
                 None => None,
             };
-            let renews = match flow.as_ref().and_then(|flow| flow.detail.refresh) {
-                Some(refresh) => store::sessions::find(tx, refresh.session)?,
+            let renews = match flow.as_ref().and_then(|flow| flow.detail.session) {
+                Some(session) => store::sessions::find(tx, session)?,
                 None => None,
             };
             Ok(Found { flow, account, renews })

@@ -246,6 +246,27 @@ async fn whoever_is_signed_in_is_asked_again_only_on_request_and_only_as_themsel
 }
 
 #[tokio::test]
+async fn when_a_client_asks_again_the_same_person_goes_on_and_another_begins_anew() {
+    let (house, _) = House::with_alice().await;
+    house.person("bob@example.com", Some(RIGHT)).await;
+    let done = house.log_in("alice@example.com", RIGHT).await.expect("signed in");
+    let mut token = done.token.expose().clone();
+    for (who, same) in [("alice@example.com", true), ("bob@example.com", false)] {
+        let current = house.accounts.current(&token).await.expect("read");
+        let interaction = Some((Id::from_uuid(Uuid::from_u128(5)), "a challenge".to_owned()));
+        let start = super::login::StartLogin { current, interaction, ..house.start() };
+        let flow = house.accounts.start_login(start).await.expect("a flow");
+        assert_eq!(flow.detail.refresh, None, "somebody else may sign in instead");
+        let next = house.answer(flow.id.uuid(), who, RIGHT, HOME).await.expect("signed in");
+        assert_eq!((next.session.id == done.session.id, *next.token.expose() == token), (same, false), "{who}");
+        if same {
+            token = next.token.expose().clone();
+        }
+    }
+    assert!(house.accounts.current(&token).await.expect("read").is_some(), "what Alice's apps hold goes on");
+}
+
+#[tokio::test]
 async fn a_session_that_ended_is_not_renewed() {
     let (house, alice) = House::with_alice().await;
     for ends_before_the_proof in [true, false] {

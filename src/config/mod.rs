@@ -8,6 +8,7 @@
 pub mod browser;
 mod check;
 pub mod database;
+pub mod document;
 mod foreign;
 pub mod identity;
 pub mod interaction;

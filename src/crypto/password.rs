@@ -3,11 +3,13 @@
 //! Every function here that hashes takes milliseconds and the configured memory: callers go through the hashing
 //! [`Gate`](crate::base::Gate). Not here: password policy and throttling (`identity`).
 
+use std::sync::{Arc, OnceLock};
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
 use super::CryptoError;
-use crate::base::Random;
+use crate::base::{Random, Secret};
 
 /// Most memory a hash from elsewhere may ask for, in KiB, unless our own parameters ask for more.
 const FOREIGN_MEMORY: u32 = 256 * 1024;
@@ -53,12 +55,13 @@ impl PasswordParams {
 pub struct Passwords {
     params: PasswordParams,
     argon2: Argon2<'static>,
-    dummy: String,
+    dummy: Arc<OnceLock<String>>,
+    nobody: Secret<[u8; 48]>,
 }
 
 impl Passwords {
     /// Takes any parameters argon2id can run with; use [`PasswordParams::at_least_floor`] on configured ones. Hashes
-    /// once, for [`dummy`](Self::dummy).
+    /// nothing yet; a thread of its own prepares [`dummy`](Self::dummy), so that a start need not wait for it.
     ///
     /// # Errors
     /// [`CryptoError::PasswordParams`] when argon2 does not allow them or a hash would need over 4 GiB.
@@ -72,9 +75,10 @@ impl Passwords {
         let checked = Params::new(params.memory, params.iterations, params.parallelism, None)
             .map_err(|_| CryptoError::PasswordParams("iterations must be at least 1"))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, checked);
-        let mut new = Self { params, argon2, dummy: String::new() };
-        let nobody: [u8; 32] = random.bytes();
-        new.dummy = new.hash(&nobody, random)?;
+        let new = Self { params, argon2, dummy: Arc::default(), nobody: Secret::new(random.bytes()) };
+        let early = new.clone();
+        // Without a thread the first caller of `dummy` makes it, which is as right, only later.
+        let _ = std::thread::Builder::new().name("dummy hash".to_owned()).spawn(move || early.dummy().len());
         Ok(new)
     }
 
@@ -112,7 +116,11 @@ impl Passwords {
     /// A hash of nothing anybody knows, with the same cost as a real one: verify against it when an account does not
     /// exist or has no password, so that the answer takes as long.
     pub fn dummy(&self) -> &str {
-        &self.dummy
+        self.dummy.get_or_init(|| {
+            let (password, salt) = self.nobody.expose().split_at(32);
+            let hash = self.argon2.hash_password_with_salt(password, salt);
+            hash.expect("32 bytes under a salt of 16 are hashed by any parameters `new` let through").to_string()
+        })
     }
 
     fn parse(&self, phc: &str) -> Result<(PasswordHash, PasswordParams), CryptoError> {

@@ -22,6 +22,8 @@ CREATE TABLE signing_keys (
     state_changed_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, kid)
 ) STRICT, WITHOUT ROWID;
+-- servers that start together on a new database must end with one key an algorithm
+CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (tenant, alg) WHERE state = 'active';
 -- people; seq orders them, id is what clients see
 CREATE TABLE identities (
     tenant TEXT NOT NULL,

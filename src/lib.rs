@@ -7,5 +7,7 @@ pub mod identity;
 pub mod interaction;
 pub mod model;
 pub mod oauth;
+pub mod outbound;
 pub mod render;
 pub mod store;
+pub mod web;

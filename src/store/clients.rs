@@ -8,7 +8,7 @@ use super::column::Json;
 use super::error::{StoreError, Within};
 use super::schema::clients;
 use super::tx::Tx;
-use crate::base::Instant;
+use crate::base::{Instant, Origin};
 use crate::model::client::{ClientMetadata, ClientSecretHash};
 use crate::model::{Client, ClientId};
 
@@ -62,6 +62,17 @@ pub fn list(tx: &mut Tx, after: Option<&ClientId>, limit: i64) -> Result<Vec<Cli
         .load(conn)
         .within("clients", "")?;
     Ok(rows.into_iter().map(Client::from).collect())
+}
+
+/// Every origin that some client registered for its scripts.
+///
+/// # Errors
+/// When the database fails or a row is unreadable.
+pub fn origins(tx: &mut Tx) -> Result<Vec<Origin>, StoreError> {
+    let (conn, tenant) = tx.parts();
+    let bodies: Vec<Json<ClientMetadata>> =
+        clients::table.filter(clients::tenant.eq(tenant)).select(clients::body).load(conn).within("clients", "")?;
+    Ok(bodies.into_iter().flat_map(|body| body.0.allowed_cors_origins).collect())
 }
 
 /// How many clients there are.

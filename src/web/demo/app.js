@@ -16,7 +16,7 @@ const TRIP = "trip";                      // the one key in sessionStorage
 const HOME = `${location.origin}/`;       // registered as redirect_uri and post_logout_redirect_uri
 const LEEWAY = 60;                        // seconds two clocks may disagree
 
-let config;                               // { issuer, client_id, scope, api } from our own server
+let config;                               // { issuer, client_id, scope, audience, api } from our own server
 let server;                               // the issuer's metadata
 let session = null;                       // { accessToken, refreshToken, idToken, claims, scope, expiresAt }
 let checks = [];                          // what was checked, for the page
@@ -57,6 +57,7 @@ async function logIn() {
     client_id: config.client_id,
     redirect_uri: HOME,
     scope: config.scope,
+    audience: config.audience,                           // the API that the access token is for
     state: trip.state,                                   // ties the answer to this tab
     nonce: trip.nonce,                                   // ties the ID token to this request
     code_challenge: base64url(await sha("SHA-256", trip.verifier)),

@@ -13,23 +13,23 @@ use crate::model::{AccessRecord, ClientId, Grant, Subject, Tenant};
 /// An access token in the form it is written; nothing is left to compute.
 #[derive(Debug)]
 pub(super) struct NewAccess {
-    tenant: Tenant,
-    row: NewRow,
+    pub(super) tenant: Tenant,
+    pub(super) row: NewRow,
 }
 
 #[derive(Debug, Insertable)]
 #[diesel(table_name = access_tokens, treat_none_as_default_value = false)]
-struct NewRow {
-    id: Id<AccessRecord>,
-    digest: Bytes32,
-    client_id: ClientId,
-    subject: Subject,
-    grant_id: Option<Id<Grant>>,
-    scope: String,
-    audience: RawJson,
-    issued_at: Instant,
-    expires_at: Instant,
-    revoked_at: Option<Instant>,
+pub(super) struct NewRow {
+    pub(super) id: Id<AccessRecord>,
+    pub(super) digest: Bytes32,
+    pub(super) client_id: ClientId,
+    pub(super) subject: Subject,
+    pub(super) grant_id: Option<Id<Grant>>,
+    pub(super) scope: String,
+    pub(super) audience: RawJson,
+    pub(super) issued_at: Instant,
+    pub(super) expires_at: Instant,
+    pub(super) revoked_at: Option<Instant>,
 }
 
 impl NewAccess {

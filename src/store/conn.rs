@@ -59,8 +59,11 @@ impl Source {
                 conn.batch_execute(
                     "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
                      SET idle_in_transaction_session_timeout = '30s'; SET TimeZone = 'UTC'; \
-                     SET default_transaction_read_only = on; SET default_transaction_isolation = 'read committed'",
+                     SET default_transaction_isolation = 'read committed'",
                 )?;
+                if role == Role::Read {
+                    conn.batch_execute("SET default_transaction_read_only = on")?;
+                }
                 Ok(Conn::Postgres(conn))
             }
             Self::Sqlite { file, synchronous, busy_timeout } => {

@@ -1,8 +1,15 @@
 //! What a live access token rests on, found in one visit: its row, its grant, and whether client, session and person
-//! still stand behind them.
+//! still stand behind them. Rows come as the database keeps them; whoever asked makes values of them.
 
-use crate::base::Instant;
-use crate::model::{AccessRecord, Grant};
+use diesel::prelude::*;
+use serde::de::DeserializeOwned;
+
+use super::column::{Bytes32, Plain, RawJson};
+use super::error::StoreError;
+use super::grants::Parents;
+use super::schema::{access_tokens, clients, grants};
+use crate::base::{Id, Instant};
+use crate::model::{AccessRecord, Client, ClientId, Grant, Identity, IdentityState, ScopeSet, Session, Subject};
 
 /// An access token and everything that decides whether it works. Nothing of it is ever remembered: each look-up asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,4 +40,175 @@ impl LiveAccess {
         };
         by_itself && by_grant && self.session_live && self.identity_active
     }
+}
+
+/// A token's row as it lies there.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = access_tokens)]
+pub(super) struct AccessPart {
+    id: Id<AccessRecord>,
+    digest: Bytes32,
+    pub(super) client_id: ClientId,
+    subject: Subject,
+    pub(super) grant_id: Option<Id<Grant>>,
+    scope: String,
+    audience: RawJson,
+    issued_at: Instant,
+    expires_at: Instant,
+    revoked_at: Option<Instant>,
+}
+
+/// A grant's row as it lies there.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = grants)]
+pub(super) struct GrantPart {
+    id: Id<Grant>,
+    client_id: ClientId,
+    subject: Subject,
+    identity_id: Option<Id<Identity>>,
+    session_key: Option<Id<Session>>,
+    scope: String,
+    audience: RawJson,
+    detail: RawJson,
+    remembered: bool,
+    skipped: bool,
+    remember_until: Option<Instant>,
+    live_from: Option<Plain>,
+    created_at: Instant,
+    expires_at: Option<Instant>,
+    revoked_at: Option<Instant>,
+}
+
+/// A client's row as it lies there; equal rows are the same client.
+#[derive(Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = clients)]
+pub(super) struct ClientPart {
+    id: ClientId,
+    version: i64,
+    body: RawJson,
+    secrets: RawJson,
+    created_at: Instant,
+    updated_at: Instant,
+}
+
+/// All rows of one token: token, its client's version, grant, session's key and end, person's state.
+pub(super) type LiveRow =
+    (AccessPart, Option<i64>, Option<GrantPart>, (Option<Id<Session>>, Option<Instant>), Option<IdentityState>);
+
+/// The query for [`LiveRow`]s, on any connection.
+macro_rules! live_rows {
+    ($filter:expr) => {{
+        use $crate::store::schema::{access_tokens, clients, grants, identities, sessions};
+        access_tokens::table
+            .left_join(
+                clients::table
+                    .on(clients::tenant.eq(access_tokens::tenant).and(clients::id.eq(access_tokens::client_id))),
+            )
+            .left_join(
+                grants::table.on(grants::tenant
+                    .eq(access_tokens::tenant)
+                    .and(grants::id.nullable().eq(access_tokens::grant_id))),
+            )
+            .left_join(
+                sessions::table.on(sessions::tenant
+                    .eq(access_tokens::tenant)
+                    .and(sessions::key.nullable().eq(grants::session_key))),
+            )
+            .left_join(identities::table.on(
+                identities::tenant.eq(access_tokens::tenant).and(identities::id.nullable().eq(grants::identity_id)),
+            ))
+            .filter($filter)
+            .select((
+                $crate::store::live::AccessPart::as_select(),
+                clients::version.nullable(),
+                Option::<$crate::store::live::GrantPart>::as_select(),
+                (sessions::key.nullable(), sessions::revoked_at.nullable()),
+                identities::state.nullable(),
+            ))
+    }};
+}
+pub(super) use live_rows;
+
+/// The token that these rows describe.
+pub(super) fn live_access(row: LiveRow) -> Result<LiveAccess, StoreError> {
+    let (access, client, grant, session, identity) = row;
+    let parents = Parents { session, identity };
+    let grant = grant.map(grant_of).transpose()?;
+    Ok(LiveAccess {
+        session_live: parents.session_live(grant.as_ref().and_then(|g| g.session_key)),
+        identity_active: parents.identity_active(grant.as_ref().and_then(|g| g.identity_id)),
+        client_exists: client.is_some(),
+        grant,
+        record: record_of(access)?,
+    })
+}
+
+fn record_of(row: AccessPart) -> Result<AccessRecord, StoreError> {
+    let corrupt = |column: &str| corrupt("access_tokens", column, row.id);
+    Ok(AccessRecord {
+        id: row.id,
+        digest: row.digest.0,
+        client_id: row.client_id,
+        subject: row.subject,
+        grant_id: row.grant_id,
+        scope: ScopeSet::parse(&row.scope).map_err(|_| corrupt("scope"))?,
+        audience: parsed(&row.audience).ok_or_else(|| corrupt("audience"))?,
+        issued_at: row.issued_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+    })
+}
+
+fn grant_of(row: GrantPart) -> Result<Grant, StoreError> {
+    let corrupt = |column: &str| corrupt("grants", column, row.id);
+    Ok(Grant {
+        id: row.id,
+        client_id: row.client_id,
+        subject: row.subject,
+        identity_id: row.identity_id,
+        session_key: row.session_key,
+        scope: ScopeSet::parse(&row.scope).map_err(|_| corrupt("scope"))?,
+        audience: parsed(&row.audience).ok_or_else(|| corrupt("audience"))?,
+        detail: parsed(&row.detail).ok_or_else(|| corrupt("detail"))?,
+        remembered: row.remembered,
+        skipped: row.skipped,
+        remember_until: row.remember_until,
+        live_from: row.live_from.map(|plain| plain.0),
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+    })
+}
+
+/// The client that this row describes.
+pub(super) fn client_of(row: &ClientPart) -> Result<Client, StoreError> {
+    let corrupt = |column: &str| corrupt("clients", column, &row.id);
+    Ok(Client {
+        id: row.id.clone(),
+        version: row.version,
+        metadata: parsed(&row.body).ok_or_else(|| corrupt("body"))?,
+        secrets: parsed(&row.secrets).ok_or_else(|| corrupt("secrets"))?,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+impl ClientPart {
+    pub(super) const fn id(&self) -> &ClientId {
+        &self.id
+    }
+}
+
+impl AccessPart {
+    pub(super) const fn id(&self) -> Id<AccessRecord> {
+        self.id
+    }
+}
+
+fn parsed<T: DeserializeOwned>(raw: &RawJson) -> Option<T> {
+    serde_json::from_str(&raw.0).ok()
+}
+
+fn corrupt(table: &'static str, column: &str, id: impl ToString) -> StoreError {
+    StoreError::Corrupt { table, column: column.to_owned(), id: id.to_string() }
 }

@@ -35,7 +35,6 @@ pub struct Status {
 pub(super) fn status(conn: &mut Conn) -> Result<Status, OpenError> {
     let (known, applied) = match conn {
         Conn::Postgres(c) => {
-            c.batch_execute("SET default_transaction_read_only = off").map_err(unreadable)?;
             (names(&MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).map_err(unreadable)?), applied(c)?)
         }
         Conn::Sqlite(c) => {
@@ -59,11 +58,8 @@ pub(super) fn status(conn: &mut Conn) -> Result<Status, OpenError> {
 /// One sentence when the database was migrated by a newer version, or when a migration fails.
 pub(super) fn up(conn: &mut Conn) -> Result<Vec<String>, OpenError> {
     if let Conn::Postgres(c) = conn {
-        c.batch_execute(&format!(
-            "SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0; \
-             SELECT pg_advisory_lock({LOCK})"
-        ))
-        .map_err(unreadable)?;
+        c.batch_execute(&format!("SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({LOCK})"))
+            .map_err(unreadable)?;
     }
     let done = up_alone(conn);
     if let Conn::Postgres(c) = conn {

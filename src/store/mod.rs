@@ -5,6 +5,7 @@
 //! (whoever implements [`Settle`]).
 
 mod access;
+mod appender;
 pub mod clients;
 mod column;
 mod conn;
@@ -18,7 +19,9 @@ pub mod interactions;
 pub mod keys;
 mod live;
 pub mod logouts;
+mod lookups;
 mod migrate;
+mod queue;
 mod row;
 mod schema;
 pub mod sessions;
@@ -37,7 +40,9 @@ pub use migrate::Status;
 pub use tx::{RecordFacts, Settle, Tx};
 
 use self::access::NewAccess;
+use self::appender::Appender;
 use self::conn::{Conn, Pool, Role, Source};
+use self::lookups::Lookups;
 use self::writer::Writer;
 use crate::base::Gate;
 use crate::base::Id;
@@ -61,13 +66,22 @@ pub struct Store {
 }
 
 struct Inner {
-    /// Before the pool: its threads must end before a temporary file goes.
-    writer: Option<Writer>,
+    /// The threads come first: they must end before a temporary file goes.
+    lookups: Lookups,
+    appends: Appends,
     pool: Arc<Pool>,
     gate: Gate,
     settle: Arc<dyn Settle>,
     /// Deleted when the last clone of the store goes.
     _folder: Option<tempfile::TempDir>,
+}
+
+/// Who writes.
+enum Appends {
+    /// PostgreSQL: closures on pooled connections, access tokens through a queue.
+    Postgres(Appender),
+    /// SQLite: one thread writes everything.
+    Sqlite(Writer),
 }
 
 impl std::fmt::Debug for Store {
@@ -110,13 +124,16 @@ impl Store {
         }
         drop(conn);
         let source = Arc::new(source);
-        let writer = match &*source {
-            Source::Sqlite { .. } => Some(Writer::start(Arc::clone(&source), Arc::clone(&settle), patience)?),
-            Source::Postgres(_) => None,
+        let appends = match &*source {
+            Source::Sqlite { .. } => {
+                Appends::Sqlite(Writer::start(Arc::clone(&source), Arc::clone(&settle), patience)?)
+            }
+            Source::Postgres(_) => Appends::Postgres(Appender::start(&source, patience)?),
         };
         let width = usize::try_from(config.max_connections.max(1)).unwrap_or(1);
         let inner = Inner {
-            writer,
+            lookups: Lookups::start(&source, PATIENCE)?,
+            appends,
             pool: Arc::new(Pool::new(source, config.max_connection_lifetime)),
             gate: Gate::new(width, PATIENCE),
             settle,
@@ -162,7 +179,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     {
-        if let Some(writer) = &self.inner.writer {
+        if let Appends::Sqlite(writer) = &self.inner.appends {
             return writer.write(self.tenant.clone(), work).await;
         }
         let (pool, tenant, settle) =
@@ -176,9 +193,9 @@ impl Store {
     /// As [`Store::write`].
     pub async fn append_access(&self, record: AccessRecord) -> Result<(), StoreError> {
         let row = NewAccess::new(self.tenant.clone(), record);
-        match &self.inner.writer {
-            Some(writer) => writer.append(row).await,
-            None => self.write(move |tx| row.insert(tx.conn())).await,
+        match &self.inner.appends {
+            Appends::Postgres(appender) => appender.append(row).await,
+            Appends::Sqlite(writer) => writer.append(row).await,
         }
     }
 
@@ -187,8 +204,8 @@ impl Store {
     /// # Errors
     /// As [`Store::read`].
     pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        let id = id.clone();
-        self.read(move |tx| Ok(clients::find(tx, &id)?.map(Arc::new))).await
+        let (client, _) = self.inner.lookups.find(&self.tenant, Some(id.clone()), None).await?;
+        Ok(client)
     }
 
     /// An access token with everything that decides whether it works.
@@ -196,22 +213,8 @@ impl Store {
     /// # Errors
     /// As [`Store::read`].
     pub async fn access(&self, id: Id<AccessRecord>) -> Result<Option<LiveAccess>, StoreError> {
-        self.read(move |tx| {
-            let Some(record) = tokens::access(tx, id)? else { return Ok(None) };
-            let client_exists = clients::find(tx, &record.client_id)?.is_some();
-            let liveness = match record.grant_id {
-                Some(grant) => grants::liveness(tx, grant)?,
-                None => None,
-            };
-            Ok(Some(LiveAccess {
-                record,
-                session_live: liveness.as_ref().is_none_or(|l| l.session_live),
-                identity_active: liveness.as_ref().is_none_or(|l| l.identity_active),
-                grant: liveness.map(|l| l.grant),
-                client_exists,
-            }))
-        })
-        .await
+        let (_, access) = self.inner.lookups.find(&self.tenant, None, Some(id)).await?;
+        Ok(access)
     }
 
     /// Both in one visit: the client that asks, if one does, and the token it asks about.
@@ -223,11 +226,7 @@ impl Store {
         caller: Option<&ClientId>,
         token: Id<AccessRecord>,
     ) -> Result<(Option<Arc<Client>>, Option<LiveAccess>), StoreError> {
-        let client = match caller {
-            Some(id) => self.client(id).await?,
-            None => None,
-        };
-        Ok((client, self.access(token).await?))
+        self.inner.lookups.find(&self.tenant, caller.cloned(), Some(token)).await
     }
 }
 

@@ -5,18 +5,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::Receiver;
 use diesel::connection::SimpleConnection;
-use tokio::sync::oneshot;
 
 use super::access::NewAccess;
 use super::conn::{Conn, Role, Source};
 use super::dialect;
 use super::error::{OpenError, StoreError};
+use super::queue::{Queue, Ticket};
 use super::tx::{Settle, Tx};
 use crate::model::Tenant;
 
@@ -24,16 +22,9 @@ use crate::model::Tenant;
 const BATCH: usize = 64;
 /// A batch that has run for longer takes no more jobs.
 const BATCH_TIME: Duration = Duration::from_millis(2);
-/// Most jobs waiting; who comes then is turned away.
-const QUEUE: usize = 4_096;
 
-/// The door to the writer thread. Dropping it lets the thread finish what it was given.
-#[derive(Debug)]
-pub(super) struct Writer {
-    jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-    patience: Duration,
-}
+/// The door to the writer thread.
+pub(super) struct Writer(Queue<Job>);
 
 /// What the writer can be asked for.
 enum Job {
@@ -63,23 +54,6 @@ struct Closure<F, T> {
     work: F,
     done: Option<Result<T, StoreError>>,
     ticket: Ticket<T>,
-}
-
-/// The writer's end of a job: where the answer goes, and whether the caller still waits for it.
-struct Ticket<T> {
-    claimed: Arc<AtomicBool>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T> Ticket<T> {
-    fn start(&self) -> bool {
-        !self.reply.is_closed() && !self.claimed.swap(true, Ordering::AcqRel)
-    }
-
-    fn answer(self, result: Result<T, StoreError>) {
-        // A caller that left meanwhile does not want its answer.
-        let _ = self.reply.send(result);
-    }
 }
 
 impl<F, T> Work for Closure<F, T>
@@ -139,13 +113,9 @@ impl Writer {
     /// Opens the writing connection and starts its thread.
     pub(super) fn start(source: Arc<Source>, settle: Arc<dyn Settle>, patience: Duration) -> Result<Self, OpenError> {
         let conn = source.connect(Role::Write).map_err(|error| OpenError(error.to_string()))?;
-        let (jobs, waiting) = bounded(QUEUE);
-        let desk = Desk { source, settle, waiting, tx: Some(Tx::new(conn, Tenant::default())) };
-        let thread = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || desk.work())
-            .map_err(|error| OpenError(format!("cannot start a thread: {error}")))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), patience })
+        let tx = Some(Tx::new(conn, Tenant::default()));
+        let worker = move |waiting| Desk { source, settle, waiting, tx }.work();
+        Queue::open("store-writer", patience, vec![worker]).map(Self)
     }
 
     /// Runs `work` in a shared transaction.
@@ -154,38 +124,12 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     {
-        self.submit(|ticket| Job::Closure(Box::new(Closure { tenant, work, done: None, ticket }))).await
+        self.0.submit(|ticket| Job::Closure(Box::new(Closure { tenant, work, done: None, ticket }))).await
     }
 
     /// Adds an access token.
     pub(super) async fn append(&self, row: NewAccess) -> Result<(), StoreError> {
-        self.submit(|ticket| Job::Append(Append { row, done: Ok(()), ticket })).await
-    }
-
-    async fn submit<T>(&self, job: impl FnOnce(Ticket<T>) -> Job) -> Result<T, StoreError> {
-        let claimed = Arc::new(AtomicBool::new(false));
-        let (reply, mut answer) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or(StoreError::Busy)?;
-        jobs.try_send(job(Ticket { claimed: Arc::clone(&claimed), reply })).map_err(|_| StoreError::Busy)?;
-        let answered = match tokio::time::timeout(self.patience, &mut answer).await {
-            Ok(answered) => answered,
-            // Not started yet: withdrawn. Started: it will be answered, whatever the answer is.
-            Err(_) if !claimed.swap(true, Ordering::AcqRel) => return Err(StoreError::Busy),
-            Err(_) => answer.await,
-        };
-        answered.map_err(|_| StoreError::Busy)?
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != std::thread::current().id()
-        {
-            // Its jobs catch their own panics; were it to panic itself, there is nobody left to tell.
-            let _ = thread.join();
-        }
+        self.0.submit(|ticket| Job::Append(Append { row, done: Ok(()), ticket })).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Storage through its public interface, each test on both databases.
 
+mod live;
 mod rows;
 mod sample;
 

@@ -34,7 +34,7 @@ enum Job {
 
 /// A row for the access tokens, and who waits for it.
 struct Append {
-    row: NewAccess,
+    row: Box<NewAccess>,
     done: Result<(), StoreError>,
     ticket: Ticket<()>,
 }
@@ -129,6 +129,7 @@ impl Writer {
 
     /// Adds an access token.
     pub(super) async fn append(&self, row: NewAccess) -> Result<(), StoreError> {
+        let row = Box::new(row);
         self.0.submit(|ticket| Job::Append(Append { row, done: Ok(()), ticket })).await
     }
 }

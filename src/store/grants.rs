@@ -69,6 +69,22 @@ impl Parents {
     }
 }
 
+/// What revoking changes: from then on nothing of it is alive.
+#[derive(AsChangeset)]
+#[diesel(table_name = grants)]
+struct Revoked {
+    revoked_at: Instant,
+    revoked_for: RevokedFor,
+    remembered: bool,
+    expires_at: Instant,
+}
+
+impl Revoked {
+    const fn new(why: RevokedFor, now: Instant) -> Self {
+        Self { revoked_at: now, revoked_for: why, remembered: false, expires_at: now }
+    }
+}
+
 /// Adds a grant.
 ///
 /// # Errors
@@ -129,7 +145,8 @@ pub fn liveness(tx: &mut Tx, id: Id<Grant>) -> Result<Option<Liveness>, StoreErr
     }))
 }
 
-/// Revokes a grant, and with it every token that came of it. True for the first who does.
+/// Revokes a grant, and with it every token that came of it; it is no longer remembered, and may be swept. True for the
+/// first who does.
 ///
 /// # Errors
 /// When the database fails.
@@ -137,7 +154,7 @@ pub fn revoke(tx: &mut Tx, id: Id<Grant>, why: RevokedFor, now: Instant) -> Resu
     let (conn, tenant) = tx.parts();
     let changed = diesel::update(grants::table.find((tenant, id)))
         .filter(grants::revoked_at.is_null())
-        .set((grants::revoked_at.eq(now), grants::revoked_for.eq(why)))
+        .set(Revoked::new(why, now))
         .execute(conn)?;
     Ok(changed == 1)
 }
@@ -242,7 +259,7 @@ pub fn revoke_by_subject_client(
     let (conn, tenant) = tx.parts();
     let target = diesel::update(grants::table)
         .filter(grants::tenant.eq(tenant).and(grants::subject.eq(subject)).and(grants::revoked_at.is_null()));
-    let change = (grants::revoked_at.eq(now), grants::revoked_for.eq(why));
+    let change = Revoked::new(why, now);
     let returned = (grants::id, grants::client_id);
     Ok(match client {
         Some(client) => {

@@ -65,8 +65,8 @@ pub(super) struct GrantPart {
     id: Id<Grant>,
     client_id: ClientId,
     subject: Subject,
-    identity_id: Option<Id<Identity>>,
-    session_key: Option<Id<Session>>,
+    pub(super) identity_id: Option<Id<Identity>>,
+    pub(super) session_key: Option<Id<Session>>,
     scope: String,
     audience: RawJson,
     detail: RawJson,
@@ -94,40 +94,6 @@ pub(super) struct ClientPart {
 /// All rows of one token: token, its client's version, grant, session's key and end, person's state.
 pub(super) type LiveRow =
     (AccessPart, Option<i64>, Option<GrantPart>, (Option<Id<Session>>, Option<Instant>), Option<IdentityState>);
-
-/// The query for [`LiveRow`]s, on any connection.
-macro_rules! live_rows {
-    ($filter:expr) => {{
-        use $crate::store::schema::{access_tokens, clients, grants, identities, sessions};
-        access_tokens::table
-            .left_join(
-                clients::table
-                    .on(clients::tenant.eq(access_tokens::tenant).and(clients::id.eq(access_tokens::client_id))),
-            )
-            .left_join(
-                grants::table.on(grants::tenant
-                    .eq(access_tokens::tenant)
-                    .and(grants::id.nullable().eq(access_tokens::grant_id))),
-            )
-            .left_join(
-                sessions::table.on(sessions::tenant
-                    .eq(access_tokens::tenant)
-                    .and(sessions::key.nullable().eq(grants::session_key))),
-            )
-            .left_join(identities::table.on(
-                identities::tenant.eq(access_tokens::tenant).and(identities::id.nullable().eq(grants::identity_id)),
-            ))
-            .filter($filter)
-            .select((
-                $crate::store::live::AccessPart::as_select(),
-                clients::version.nullable(),
-                Option::<$crate::store::live::GrantPart>::as_select(),
-                (sessions::key.nullable(), sessions::revoked_at.nullable()),
-                identities::state.nullable(),
-            ))
-    }};
-}
-pub(super) use live_rows;
 
 /// The token that these rows describe.
 pub(super) fn live_access(row: LiveRow) -> Result<LiveAccess, StoreError> {

@@ -14,9 +14,9 @@ use diesel::r2d2::R2D2Connection;
 use super::conn::{Conn, Role, Source};
 use super::dialect;
 use super::error::{OpenError, StoreError};
-use super::live::{self, ClientPart, LiveAccess, LiveRow, live_rows};
+use super::live::{self, AccessPart, ClientPart, GrantPart, LiveAccess, LiveRow};
 use super::queue::{Queue, Ticket};
-use super::schema::{access_tokens, clients};
+use super::schema::{access_tokens, clients, grants, identities, sessions};
 use crate::base::Id;
 use crate::model::{AccessRecord, Client, ClientId, Tenant};
 
@@ -178,13 +178,36 @@ fn on_sqlite(conn: &mut Conn, batch: &[Lookup]) -> Result<Vec<Found>, StoreError
             };
         }
         if let Some(id) = job.token {
-            let this = access_tokens::tenant.eq(job.tenant.as_str()).and(access_tokens::id.eq(id));
-            found.access = live_rows!(this).first(c).optional()?;
+            found.access = live_row(c, job.tenant.as_str(), id)?;
         }
         all.push(found);
     }
     dialect::end_reading(conn)?;
     Ok(all)
+}
+
+/// The rows of one token, by statements that stay prepared: one wide join would be prepared anew each time.
+fn live_row(c: &mut SqliteConnection, tenant: &str, id: Id<AccessRecord>) -> QueryResult<Option<LiveRow>> {
+    let access: Option<AccessPart> =
+        access_tokens::table.find((tenant, id)).select(AccessPart::as_select()).first(c).optional()?;
+    let Some(access) = access else { return Ok(None) };
+    let client = clients::table.find((tenant, &access.client_id)).select(clients::version).first(c).optional()?;
+    let grant: Option<GrantPart> = match access.grant_id {
+        Some(id) => grants::table.find((tenant, id)).select(GrantPart::as_select()).first(c).optional()?,
+        None => None,
+    };
+    let session = match grant.as_ref().and_then(|grant| grant.session_key) {
+        Some(key) => {
+            sessions::table.find((tenant, key)).select(sessions::revoked_at).first(c).optional()?.map(|end| (key, end))
+        }
+        None => None,
+    };
+    let identity = match grant.as_ref().and_then(|grant| grant.identity_id) {
+        Some(id) => identities::table.find((tenant, id)).select(identities::state).first(c).optional()?,
+        None => None,
+    };
+    let session = session.map_or((None, None), |(key, end)| (Some(key), end));
+    Ok(Some((access, client, grant, session, identity)))
 }
 
 fn on_postgres(c: &mut PgConnection, batch: &[Lookup]) -> Result<Vec<Found>, StoreError> {
@@ -193,46 +216,62 @@ fn on_postgres(c: &mut PgConnection, batch: &[Lookup]) -> Result<Vec<Found>, Sto
     tenants.sort_unstable_by_key(|tenant| tenant.as_str());
     tenants.dedup();
     for tenant in tenants {
-        let mine = || batch.iter().enumerate().filter(|(_, job)| job.tenant == *tenant);
-        let mut ids: Vec<&ClientId> = mine().filter_map(|(_, job)| job.client.as_ref()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let rows: Vec<ClientPart> = if ids.is_empty() {
-            Vec::new()
-        } else {
-            clients::table
-                .filter(clients::tenant.eq(tenant.as_str()).and(clients::id.eq_any(ids)))
-                .select(ClientPart::as_select())
-                .load(c)?
-        };
-        let rows: HashMap<ClientId, Arc<ClientPart>> =
-            rows.into_iter().map(|row| (row.id().clone(), Arc::new(row))).collect();
-        for (at, job) in mine() {
-            all[at].client = job.client.as_ref().and_then(|id| rows.get(id)).cloned();
-        }
-        let ids: Vec<Id<AccessRecord>> = mine().filter_map(|(_, job)| job.token).collect();
-        if ids.is_empty() {
-            continue;
-        }
-        // Two callers may ask for the same token, so a row goes to each who asked.
-        let mut wanted: HashMap<Id<AccessRecord>, Vec<usize>> = HashMap::new();
-        for (at, job) in mine() {
+        // Two callers may ask for the same row: it goes to each who asked.
+        let mut callers: HashMap<&ClientId, Vec<usize>> = HashMap::new();
+        let mut tokens: HashMap<Id<AccessRecord>, Vec<usize>> = HashMap::new();
+        for (at, job) in batch.iter().enumerate().filter(|(_, job)| job.tenant == *tenant) {
+            if let Some(id) = &job.client {
+                callers.entry(id).or_default().push(at);
+            }
             if let Some(id) = job.token {
-                wanted.entry(id).or_default().push(at);
+                tokens.entry(id).or_default().push(at);
             }
         }
-        let these = access_tokens::tenant.eq(tenant.as_str()).and(access_tokens::id.eq_any(ids));
-        let rows: Vec<LiveRow> = live_rows!(these).load(c)?;
-        for row in rows {
-            let Some(mut places) = wanted.remove(&row.0.id()) else { continue };
-            let last = places.pop();
-            for at in places {
-                all[at].access = Some(row.clone());
+        for row in client_rows(c, tenant, callers.keys().copied().collect())? {
+            let row = Arc::new(row);
+            for at in callers.get(row.id()).into_iter().flatten() {
+                all[*at].client = Some(Arc::clone(&row));
             }
-            if let Some(at) = last {
-                all[at].access = Some(row);
+        }
+        for row in live_rows(c, tenant, tokens.keys().copied().collect())? {
+            for at in tokens.get(&row.0.id()).into_iter().flatten() {
+                all[*at].access = Some(row.clone());
             }
         }
     }
     Ok(all)
+}
+
+fn client_rows(c: &mut PgConnection, tenant: &Tenant, ids: Vec<&ClientId>) -> QueryResult<Vec<ClientPart>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    clients::table
+        .filter(clients::tenant.eq(tenant.as_str()).and(clients::id.eq_any(ids)))
+        .select(ClientPart::as_select())
+        .load(c)
+}
+
+fn live_rows(c: &mut PgConnection, tenant: &Tenant, ids: Vec<Id<AccessRecord>>) -> QueryResult<Vec<LiveRow>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of_client = clients::tenant.eq(access_tokens::tenant).and(clients::id.eq(access_tokens::client_id));
+    let of_grant = grants::tenant.eq(access_tokens::tenant).and(grants::id.nullable().eq(access_tokens::grant_id));
+    let of_session = sessions::tenant.eq(access_tokens::tenant).and(sessions::key.nullable().eq(grants::session_key));
+    let of_person = identities::tenant.eq(access_tokens::tenant).and(identities::id.nullable().eq(grants::identity_id));
+    access_tokens::table
+        .left_join(clients::table.on(of_client))
+        .left_join(grants::table.on(of_grant))
+        .left_join(sessions::table.on(of_session))
+        .left_join(identities::table.on(of_person))
+        .filter(access_tokens::tenant.eq(tenant.as_str()).and(access_tokens::id.eq_any(ids)))
+        .select((
+            AccessPart::as_select(),
+            clients::version.nullable(),
+            Option::<GrantPart>::as_select(),
+            (sessions::key.nullable(), sessions::revoked_at.nullable()),
+            identities::state.nullable(),
+        ))
+        .load(c)
 }

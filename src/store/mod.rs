@@ -25,6 +25,7 @@ mod queue;
 mod row;
 mod schema;
 pub mod sessions;
+mod sweep;
 pub mod throttles;
 pub mod tokens;
 mod tx;
@@ -37,6 +38,7 @@ use std::time::{Duration, Instant};
 pub use error::{OpenError, StoreError, constraint};
 pub use live::LiveAccess;
 pub use migrate::Status;
+pub use sweep::{Swept, System};
 pub use tx::{RecordFacts, Settle, Tx};
 
 use self::access::NewAccess;
@@ -146,6 +148,11 @@ impl Store {
     #[must_use]
     pub fn for_tenant(&self, tenant: Tenant) -> Self {
         Self { inner: Arc::clone(&self.inner), tenant }
+    }
+
+    /// All tenants at once, for jobs.
+    pub fn system(&self) -> System {
+        System(self.clone())
     }
 
     /// Whose data this store shows.

@@ -128,7 +128,8 @@ CREATE TABLE grants (
 );
 CREATE INDEX grants_subject_client_id_remembered_id ON grants (tenant, subject, client_id, remembered, id);
 CREATE INDEX grants_client_id_id ON grants (tenant, client_id, id);
-CREATE INDEX grants_expires_at ON grants (tenant, expires_at);
+CREATE INDEX grants_expires_at ON grants (tenant, expires_at) WHERE remembered = FALSE;
+CREATE INDEX grants_remember_until ON grants (tenant, remember_until) WHERE remembered = TRUE;
 CREATE INDEX grants_session_key ON grants (tenant, session_key, client_id) WHERE session_key IS NOT NULL;
 -- authorization codes
 CREATE TABLE codes (

@@ -97,12 +97,13 @@ async fn a_grant_lives_while_everything_under_it_does() {
             assert!(!grants::liveness(tx, grant.id)?.unwrap().identity_active);
 
             assert!(grants::touch_for_mint(tx, free.id, None, Some(free.id.uuid()))?);
+            assert_eq!(grants::find(tx, free.id)?.unwrap().expires_at, None);
             assert!(grants::revoke(tx, free.id, RevokedFor::CodeReuse, NOW)?);
             assert!(!grants::revoke(tx, free.id, RevokedFor::CodeReuse, NOW)?);
             assert!(!grants::touch_for_mint(tx, free.id, None, None)?);
             let live = grants::liveness(tx, free.id)?.unwrap();
             assert!(!live.is_live());
-            assert_eq!((live.grant.live_from, live.grant.expires_at), (Some(free.id.uuid()), None));
+            assert_eq!((live.grant.live_from, live.grant.expires_at), (Some(free.id.uuid()), Some(NOW)));
             Ok(())
         });
         outcome.await.unwrap();

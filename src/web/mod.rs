@@ -166,3 +166,6 @@ fn get() -> Route {
 async fn unknown(state: Data<AppState>, req: HttpRequest) -> actix_web::HttpResponse {
     error::unknown_route(&state, &req)
 }
+
+#[cfg(test)]
+mod tests;

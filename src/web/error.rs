@@ -270,6 +270,25 @@ pub fn page(state: &AppState, req: &HttpRequest, error: &OAuthError) -> HttpResp
     response
 }
 
+/// A failure of something that a person opened in a browser.
+pub fn shown(state: &AppState, req: &HttpRequest, failure: Failure) -> HttpResponse {
+    match failure {
+        Failure::OAuth(error) => page(state, req, &error),
+        Failure::TooMany { retry_after } => {
+            let what = Said {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                title: "Too many attempts",
+                error: "Too many requests",
+                reason: "too many logins were begun from this address; wait a moment and try again",
+            };
+            let mut response = negotiated(state, req, &what);
+            response.headers_mut().insert(RETRY_AFTER, retry_after.into());
+            response
+        }
+        other => other.error_response(),
+    }
+}
+
 const fn title(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::ServerError => "Something went wrong here",

@@ -27,8 +27,10 @@ pub struct AppState {
     pub cookies: CookieRules,
     /// The double-submit token of our pages.
     pub csrf: Csrf,
-    /// How many logins an address may begin.
-    pub(crate) limiter: Limiter,
+    /// How many login forms an address may open.
+    pub(crate) flow_limiter: Limiter,
+    /// How many logins an address may begin at `/oauth2/auth`.
+    pub(crate) interaction_limiter: Limiter,
     /// Origins that some client registered.
     pub(crate) origins: KnownOrigins,
     /// Discovery and key set, rendered.
@@ -40,10 +42,12 @@ impl AppState {
     pub fn new(interactions: Arc<Interactions>, accounts: Arc<Accounts>, pages: Pages) -> Self {
         let engine = Arc::clone(&interactions.engine);
         let settings = &engine.settings;
+        let logins = settings.limits.interactions_per_minute_per_address;
         Self {
             cookies: CookieRules::of(settings),
             csrf: Csrf::of(settings),
-            limiter: Limiter::per_minute(settings.limits.interactions_per_minute_per_address),
+            flow_limiter: Limiter::per_minute(logins),
+            interaction_limiter: Limiter::per_minute(logins),
             origins: KnownOrigins::default(),
             documents: Documents::default(),
             pages,

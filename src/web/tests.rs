@@ -314,6 +314,22 @@ async fn every_answer_is_guarded() {
 }
 
 #[actix_web::test]
+async fn an_address_that_begins_too_many_logins_waits() {
+    let mut house = House::new(&[("serve.limits.interactions_per_minute_per_address", "2")]).await;
+    house.register(spa()).await;
+    for _ in 0..2 {
+        assert_eq!(house.get(AUTH).await.status, 302);
+        assert_eq!(house.get("/login").await.status, 303);
+    }
+    for uri in [AUTH, "/login", "/self-service/login/browser"] {
+        let refused = house.get(uri).await;
+        assert_eq!(refused.status, 429, "{uri}");
+        assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|s| (1..=60).contains(&s)), "{uri}");
+        assert!(refused.header("content-type").starts_with("text/html"), "{uri}");
+    }
+}
+
+#[actix_web::test]
 async fn pages_of_other_origins_read_nothing() {
     let mut house = House::new(&[]).await;
     house.register(spa()).await;

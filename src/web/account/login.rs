@@ -6,13 +6,13 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::super::csrf::{Csrf, CsrfToken};
-use super::super::error::{AdminError, Failure};
+use super::super::error::{self, AdminError, Failure};
 use super::super::extract::{self, ClientAddress};
 use super::super::state::AppState;
 use super::super::ui::form;
@@ -30,11 +30,13 @@ use crate::oauth::{OAuthError, Params};
 use crate::store::interactions;
 
 /// `GET /self-service/login/browser`.
-///
-/// # Errors
-/// Too many requests, or a challenge that leads nowhere.
-pub async fn start_browser(state: Data<AppState>, req: HttpRequest) -> Result<HttpResponse, Failure> {
-    Ok(match begin(&state, &req).await? {
+pub async fn start_browser(state: Data<AppState>, req: HttpRequest) -> HttpResponse {
+    let begun = match begin(&state, &req).await {
+        Ok(begun) => begun,
+        Err(failure) if wants_json(&req) => return failure.error_response(),
+        Err(failure) => return error::shown(&state, &req, failure),
+    };
+    match begun {
         Ok(begun) => {
             let mut response = match wants_json(&req) {
                 true => flow_json(&state, StatusCode::OK, &begun.flow, Some(&begun.token)),
@@ -44,7 +46,7 @@ pub async fn start_browser(state: Data<AppState>, req: HttpRequest) -> Result<Ht
             response
         }
         Err(response) => response,
-    })
+    }
 }
 
 /// A flow that was made for a browser, whose token may be new.
@@ -66,7 +68,7 @@ impl Begun {
 
 /// Makes a flow as the query says; `Ok(Err(_))` is the answer when it cannot be.
 pub(crate) async fn begin(state: &AppState, req: &HttpRequest) -> Result<Result<Begun, HttpResponse>, Failure> {
-    state.limiter.check(req)?;
+    state.flow_limiter.check(req)?;
     let params = extract::query(req)?;
     let (token, is_new) = form::token(state, req);
     let asked = match params.one("login_challenge")? {
@@ -121,7 +123,7 @@ async fn asked(
 /// # Errors
 /// Too many requests.
 pub async fn start_api(state: Data<AppState>, req: HttpRequest) -> Result<HttpResponse, Failure> {
-    state.limiter.check(&req)?;
+    state.flow_limiter.check(&req)?;
     let params = extract::query(&req)?;
     let current = match session_token(&state, req.headers()) {
         Some(token) => state.accounts.current(token.expose()).await.map_err(OAuthError::from)?,

@@ -19,23 +19,21 @@ use crate::render::{LoginPage, Ui};
 use crate::store::{clients, interactions};
 
 /// `GET /login?flow=`, or without one: starts a flow and comes back with it.
-///
-/// # Errors
-/// Too many requests.
-pub async fn show(state: Data<AppState>, req: HttpRequest) -> Result<HttpResponse, Failure> {
-    let params = match extract::query(&req) {
-        Ok(params) => params,
-        Err(error) => return Ok(error::page(&state, &req, &error)),
-    };
-    let Some(id) = params.one("flow")? else { return start(&state, &req).await };
+pub async fn show(state: Data<AppState>, req: HttpRequest) -> HttpResponse {
+    shown(&state, &req).await.unwrap_or_else(|failure| error::shown(&state, &req, failure))
+}
+
+async fn shown(state: &AppState, req: &HttpRequest) -> Result<HttpResponse, Failure> {
+    let params = extract::query(req)?;
+    let Some(id) = params.one("flow")? else { return start(state, req).await };
     let csrf = state.csrf.known(req.headers()).map(|token| token.digest());
     let found = match Uuid::parse_str(id) {
         Ok(id) => state.accounts.load_login(id, csrf).await,
         Err(_) => Err(FlowError::NotFound),
     };
     Ok(match found {
-        Ok(flow) => page(&state, &req, &flow).await?,
-        Err(failure) => account::failed(&state, &req, failure),
+        Ok(flow) => page(state, req, &flow).await?,
+        Err(failure) => account::failed(state, req, failure),
     })
 }
 

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 use super::AppState;
 use crate::base::{Clock, Gate, Instant, OsRandom, Random, Secret, TestClock};
-use crate::config::{Inputs, Override, load};
+use crate::config::{Inputs, Interaction, Override, load};
 use crate::crypto::{ClientSecrets, KeyState, Keyring, OpaqueKeys, PasswordParams, Passwords, test_keys};
 use crate::identity::accounts::NewPerson;
 use crate::identity::{Accounts, Parts};
-use crate::interaction::{Embedded, Interactions};
+use crate::interaction::{Embedded, External, IdentityFlow, Interactions};
 use crate::model::Tenant;
 use crate::oauth::Engine;
 use crate::render::Pages;
@@ -74,7 +74,14 @@ impl House {
         let cheap = PasswordParams { memory: 64, iterations: 1, parallelism: 1 };
         let passwords = Passwords::new(cheap, &*random).expect("parameters");
         let keys = test_keys::ALL.map(|(_, jwk)| (KeyState::Active, Arc::new(test_keys::key(jwk))));
-        let flow = Arc::new(Embedded::new(Arc::clone(&settings), None));
+        let embedded = Arc::new(Embedded::new(Arc::clone(&settings), None));
+        let flow: Arc<dyn IdentityFlow> = match settings.interaction.clone() {
+            Interaction::Embedded { .. } => embedded.clone(),
+            Interaction::External { login, consent, logout } => {
+                let logout = logout.unwrap_or_else(|| settings.public_url.join("logout").expect("an address"));
+                Arc::new(External { login, consent, logout })
+            }
+        };
         let engine = Arc::new(Engine {
             store: store.clone(),
             settings: Arc::clone(&settings),
@@ -82,7 +89,7 @@ impl House {
             client_secrets: Arc::new(ClientSecrets::new(&settings.secrets.system, passwords).expect("secrets")),
             keyring: ArcSwap::from_pointee(Keyring::new(keys.into()).expect("keys")),
             gate: Gate::new(2, Duration::from_secs(5)),
-            claims: flow.clone(),
+            claims: embedded,
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             right_secrets: Engine::secret_memory(),
@@ -250,6 +257,36 @@ async fn a_person_logs_in_and_an_app_gets_tokens_that_an_api_introspects() {
     assert_eq!((gone.status, gone.body.as_str()), (200, ""));
     let dead = house.admin(TestRequest::post().uri("/oauth2/introspect").set_form([("token", access.as_str())])).await;
     assert_eq!(dead.json(), json!({ "active": false }));
+}
+
+#[actix_web::test]
+async fn an_app_of_the_operator_answers_by_the_admin_api() {
+    let ui = [("urls.login", "https://ui.example/login"), ("urls.consent", "https://ui.example/consent")];
+    let mut house = House::new(&ui).await;
+    house.register(spa()).await;
+    let asked = house.get(AUTH).await.header("location").to_owned();
+    assert!(asked.starts_with("https://ui.example/login?login_challenge="), "{asked}");
+    let at = |what: &str, challenge: &str| format!("/admin/oauth2/auth/requests/{what}={challenge}");
+    let login = parameter(&asked, "login_challenge");
+    let read = house.admin(TestRequest::get().uri(&at("login?login_challenge", &login))).await.json();
+    assert_eq!((&read["skip"], &read["client"]["client_id"]), (&json!(false), &json!("spa")));
+    let accept =
+        || TestRequest::put().uri(&at("login/accept?login_challenge", &login)).set_json(json!({ "subject": "bob" }));
+    let accepted = house.admin(accept()).await;
+    assert_eq!(accepted.json(), house.admin(accept()).await.json(), "an answer may be repeated");
+    let back = accepted.json()["redirect_to"].as_str().expect("an address").to_owned();
+    let mut stranger = House { state: house.state.clone(), jar: BTreeMap::new() };
+    assert_eq!(stranger.get(&back).await.status, 403, "another browser");
+    let asked = house.get(&back).await.header("location").to_owned();
+    assert_eq!(house.admin(accept()).await.status, 410, "used");
+    let consent = parameter(&asked, "consent_challenge");
+    let grant = json!({ "grant_scope": ["openid"], "session": { "id_token": { "role": "admin" } } });
+    let accept = TestRequest::put().uri(&at("consent/accept?consent_challenge", &consent)).set_json(grant);
+    let back = house.admin(accept).await.json()["redirect_to"].as_str().expect("an address").to_owned();
+    let answer = house.get(&back).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert!(!parameter(answer.header("location"), "code").is_empty(), "{}", answer.header("location"));
+    assert_ne!(house.get(&back).await.status, 303, "a verifier works once");
 }
 
 #[actix_web::test]

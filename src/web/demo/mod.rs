@@ -129,3 +129,40 @@ fn refused(error: Option<&str>, description: &str) -> HttpResponse {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn the_page_is_served_under_a_strict_policy_and_the_api_wants_a_token() {
+        let issuer = Issuer::parse("http://localhost:4444").expect("an issuer");
+        let data = Demo {
+            issuer: issuer.clone(),
+            client_id: "demo-spa".into(),
+            scope: "openid".into(),
+            api_client_id: AUDIENCE.into(),
+            api_client_secret: Secret::from("secret"),
+            caller: Caller::new().expect("a caller"),
+        };
+        let app = init_service(App::new().app_data(Data::new(data)).configure(demo(&issuer))).await;
+        for uri in ["/", "/app.js", "/app.css", "/config.json"] {
+            let answer = call_service(&app, TestRequest::get().uri(uri).to_request()).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{uri}");
+            let policy =
+                answer.headers().get(CONTENT_SECURITY_POLICY).and_then(|v| v.to_str().ok()).unwrap_or_default();
+            assert!(policy.contains("connect-src 'self' http://localhost:4444;"), "{uri}: {policy}");
+            assert!(!policy.contains("unsafe"), "{uri}");
+        }
+        let settings: Value =
+            read_body_json(call_service(&app, TestRequest::get().uri("/config.json").to_request()).await).await;
+        assert_eq!((&settings["client_id"], &settings["audience"]), (&json!("demo-spa"), &json!("demo-api")));
+        let answer = call_service(&app, TestRequest::get().uri("/api/hello").to_request()).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let challenge = answer.headers().get(WWW_AUTHENTICATE).and_then(|v| v.to_str().ok());
+        assert_eq!(challenge, Some("Bearer realm=\"demo-api\""));
+    }
+}

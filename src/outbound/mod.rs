@@ -2,6 +2,10 @@
 //!
 //! It follows no redirects, waits only so long, and reads only so much. Not here: what is asked and what an answer means.
 
+mod raw;
+
+pub use raw::{RawAnswer, RawCall};
+
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -35,7 +39,12 @@ pub enum CallError {
 
 impl From<reqwest::Error> for CallError {
     fn from(error: reqwest::Error) -> Self {
-        let mut text = error.without_url().to_string();
+        let error = error.without_url();
+        let mut innermost: &dyn std::error::Error = &error;
+        while let Some(cause) = innermost.source() {
+            innermost = cause;
+        }
+        let mut text = innermost.to_string();
         text.truncate(text.floor_char_boundary(300));
         Self::Failed(text)
     }

@@ -22,6 +22,8 @@ pub struct ConsentView {
     pub subject: String,
     /// What is asked for.
     pub scope: ScopeSet,
+    /// Where the browser goes afterwards.
+    pub redirect_uri: String,
 }
 
 /// What a person chose on our consent page.
@@ -57,7 +59,13 @@ impl Interactions {
                     Some(id) => identities::find(tx, Id::from_uuid(id))?,
                     None => None,
                 };
-                Ok(Some(ConsentView { client, identity, subject: subject.as_str().to_owned(), scope: request.scope }))
+                Ok(Some(ConsentView {
+                    client,
+                    identity,
+                    subject: subject.as_str().to_owned(),
+                    scope: request.scope,
+                    redirect_uri: request.redirect_uri,
+                }))
             })
             .await?
             .ok_or(Refused::Unknown)

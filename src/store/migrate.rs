@@ -105,7 +105,10 @@ pub(super) fn refuse_older(status: &Status) -> Result<(), OpenError> {
     if status.pending.is_empty() {
         return Ok(());
     }
-    Err(OpenError(format!("the database lacks migrations ({}); run `sallyport migrate sql up`", status.pending.join(", "))))
+    Err(OpenError(format!(
+        "the database lacks migrations ({}); run `sallyport migrate sql up`",
+        status.pending.join(", ")
+    )))
 }
 
 fn names<DB: diesel::backend::Backend>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String> {

@@ -36,7 +36,7 @@ async fn shown(state: &AppState, req: &HttpRequest) -> Result<HttpResponse, Refu
         person: PersonView { name: person(&view), switch_url: None },
         scopes: view.scope.iter().map(scope_words).collect(),
         can_remember: true,
-        returns_to: None,
+        returns_to: host(&view.redirect_uri),
     };
     // What the form leads to is an address that only the answer decides, so the policy names none.
     let mut response = reply::page(StatusCode::OK, state.pages.consent(&page), FormTarget::Anywhere, None);
@@ -83,6 +83,12 @@ fn decision(params: &Params) -> Result<Decision, OAuthError> {
         Some("reject") => Ok(Decision::Deny),
         _ => Err(OAuthError::invalid_request("the form says neither yes nor no; go back and use its buttons")),
     }
+}
+
+/// The web host an address belongs to; an app's private scheme has none.
+fn host(redirect_uri: &str) -> Option<String> {
+    let url = url::Url::parse(redirect_uri).ok().filter(|u| matches!(u.scheme(), "http" | "https"))?;
+    url.host_str().map(str::to_owned)
 }
 
 /// How the person knows this account.

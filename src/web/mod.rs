@@ -121,7 +121,7 @@ pub fn admin(cfg: &mut ServiceConfig) {
 }
 
 fn administration(cfg: &mut ServiceConfig, prefix: &str) {
-    use admin::{clients, interactions};
+    use admin::{clients, identities, interactions};
     let at = |path: &str, allow| resource(&format!("{prefix}{path}"), allow);
     cfg.service(
         at("/clients", "GET, HEAD, POST").route(get().to(clients::list)).route(web::post().to(clients::create)),
@@ -132,6 +132,8 @@ fn administration(cfg: &mut ServiceConfig, prefix: &str) {
             .route(web::put().to(clients::replace))
             .route(web::delete().to(clients::remove)),
     )
+    .service(at("/identities", "POST").route(web::post().to(identities::create)))
+    .service(at("/identities/{id}", "GET, HEAD").route(get().to(identities::read)))
     .service(at("/oauth2/introspect", "POST").route(web::post().to(oauth::introspect::introspect_as_admin)));
     let requests = |path: &str, allow| at(&format!("/oauth2/auth/requests/{path}"), allow);
     cfg.service(requests("login", "GET, HEAD").route(get().to(interactions::login)))

@@ -5,6 +5,7 @@
 //! answer), and where nobody is asked who they are, the Host must be this machine.
 
 pub mod clients;
+pub mod identities;
 pub mod interactions;
 
 use actix_web::body::BoxBody;

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod identity;

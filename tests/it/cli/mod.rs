@@ -1,0 +1,3 @@
+//! The binary as people use it.
+
+mod dev;

@@ -117,6 +117,11 @@ fn names<DB: diesel::backend::Backend>(migrations: &[Box<dyn Migration<DB>>]) ->
     names
 }
 
+#[cfg(test)]
+pub(super) fn postgres_names() -> Vec<String> {
+    names(&MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).expect("embedded migrations are readable"))
+}
+
 fn applied<DB: diesel::backend::Backend>(conn: &mut impl MigrationHarness<DB>) -> Result<BTreeSet<String>, OpenError> {
     let versions = conn.applied_migrations().map_err(unreadable)?;
     Ok(versions.iter().map(ToString::to_string).collect())

@@ -26,6 +26,8 @@ mod row;
 mod schema;
 pub mod sessions;
 mod sweep;
+#[cfg(test)]
+mod tests;
 pub mod throttles;
 pub mod tokens;
 mod tx;

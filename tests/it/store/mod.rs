@@ -1,6 +1,8 @@
 //! Storage through its public interface, each test on both databases.
 
+mod contract;
 mod live;
+mod opening;
 mod rows;
 mod sample;
 

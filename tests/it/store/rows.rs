@@ -128,7 +128,7 @@ async fn remembered_grants_are_the_live_ones_of_one_subject_and_client() {
             grants::insert(tx, &sample::grant("app", "another"))?;
             grants::revoke(tx, gone.id, RevokedFor::ConsentWithdrawn, NOW)?;
             let found = grants::remembered(tx, &wanted.subject, &wanted.client_id, NOW, 9)?;
-            assert_eq!(found, [wanted.clone()]);
+            assert_eq!(found, std::slice::from_ref(&wanted));
             let mut mine: Vec<_> = grants::list_by_subject(tx, &wanted.subject, None, 9)?;
             assert_eq!(mine.len(), 4);
             assert!(mine.windows(2).all(|pair| pair[0].id > pair[1].id));

@@ -1,5 +1,10 @@
-//! What the tests stand on: databases, a browser, a server for static pages.
+//! What the tests stand on: databases, whole servers, browsers, a server for static pages.
 
+pub mod app;
 pub mod browser;
+pub mod client;
+pub mod clock;
 pub mod db;
+pub mod http;
 pub mod static_files;
+pub mod user_agent;

@@ -35,12 +35,15 @@ impl Presented {
     pub fn read(authorization: Option<&[u8]>, params: &Params) -> Result<Self, OAuthError> {
         let form_id = params.one("client_id")?;
         let form_secret = params.one("client_secret")?;
+        // RFC 7523 §2.2 is a method of its own: beside another it is one too many, alone it is not registered by anyone.
+        if params.has("client_assertion") || params.has("client_assertion_type") {
+            let is_second = authorization.is_some() || params.has("client_secret");
+            return Err(if is_second { two_methods() } else { OAuthError::invalid_client() });
+        }
         if let Some(header) = authorization {
             let (id, secret) = basic(header).ok_or_else(OAuthError::invalid_client)?;
             if params.has("client_secret") {
-                return Err(OAuthError::invalid_request(
-                    "client credentials came in the Authorization header and in the form; use one of them",
-                ));
+                return Err(two_methods());
             }
             if form_id.is_some_and(|form| form != id.as_str()) {
                 return Err(OAuthError::invalid_request(
@@ -55,6 +58,10 @@ impl Presented {
             None => Self { client_id: id, method: AuthMethod::None, secret: None },
         })
     }
+}
+
+fn two_methods() -> OAuthError {
+    OAuthError::invalid_request("the client proves itself in more than one way at once; use one of them")
 }
 
 /// `Basic base64(form-urlencode(id):form-urlencode(secret))`.
@@ -164,6 +171,8 @@ mod tests {
         assert_eq!(read(Some(&header(b"a:b")), "client_id=a&client_secret=b"), Err(ErrorCode::InvalidRequest));
         assert_eq!(read(Some(&header(b"a:b")), "client_secret="), Err(ErrorCode::InvalidRequest));
         assert_eq!(read(Some(&header(b"a:b")), "client_id=other"), Err(ErrorCode::InvalidRequest));
+        assert_eq!(read(Some(&header(b"a:b")), "client_assertion=x"), Err(ErrorCode::InvalidRequest));
+        assert_eq!(read(None, "client_id=a&client_assertion=x"), Err(ErrorCode::InvalidClient));
         assert_eq!(read(None, "client_id=a&client_id=a"), Err(ErrorCode::InvalidRequest));
     }
 

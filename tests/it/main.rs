@@ -11,6 +11,8 @@ mod floors;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod outside_clients;
 #[cfg(test)]
 mod store;

@@ -27,7 +27,7 @@ use sallyport::base::{Random, Secret, SeededRandom, SigningAlg, TestClock};
 use sallyport::config::{Argon2Params, Inputs, Override, Settings, load};
 use sallyport::crypto::{KeyState, Purpose, Sealer, SigningKey};
 use sallyport::identity::Accounts;
-use sallyport::identity::accounts::NewPerson;
+use sallyport::identity::accounts::{CreateError, NewPerson};
 use sallyport::interaction::IdentityFlow;
 use sallyport::model::{Identity, Tenant};
 use sallyport::store::keys::StoredKey;
@@ -113,13 +113,7 @@ impl TestApp {
 
     /// A server to be, on SQLite unless said otherwise.
     pub fn builder() -> Builder {
-        Builder {
-            engine: Engine::Sqlite,
-            overrides: Vec::new(),
-            flow: None,
-            clock: clock::at_start(),
-            is_live: false,
-        }
+        Builder { engine: Engine::Sqlite, overrides: Vec::new(), flow: None, clock: clock::at_start(), is_live: false }
     }
 
     /// A second server over the same database, with the same clock and settings.
@@ -147,9 +141,13 @@ impl TestApp {
 
     /// Makes a person with this e-mail address, and [`PASSWORD`].
     pub async fn person(&self, email: &str) -> Identity {
+        self.create_person(email).await.unwrap()
+    }
+
+    pub(super) async fn create_person(&self, email: &str) -> Result<Identity, CreateError> {
         let password = Some(Secret::from(PASSWORD));
         let traits = json!({ "email": email });
-        self.accounts.create(NewPerson { traits, password, verified: true }).await.unwrap()
+        self.accounts.create(NewPerson { traits, password, verified: true }).await
     }
 }
 
@@ -201,7 +199,17 @@ impl Builder {
         let [public, admin] = addresses.map(|address| Http::new(address, Arc::clone(&self.clock)));
         let Started { settings, accounts, store, handles } = started;
         let server = Some(Server { handles, thread });
-        TestApp { public, admin, clock: Arc::clone(&self.clock), settings, accounts, store, builder: self, server, database }
+        TestApp {
+            public,
+            admin,
+            clock: Arc::clone(&self.clock),
+            settings,
+            accounts,
+            store,
+            builder: self,
+            server,
+            database,
+        }
     }
 
     fn settings(&self, database: &TestDatabase, [public, _]: [SocketAddr; 2]) -> Settings {
@@ -220,7 +228,8 @@ impl Builder {
         }
         keys.extend(self.overrides.iter().cloned());
         let overrides = keys.into_iter().map(|(key, value)| Override::new(&key, value, "the test")).collect();
-        let mut settings = load(&Inputs { overrides, ..Inputs::default() }).unwrap_or_else(|problems| panic!("{problems}"));
+        let mut settings =
+            load(&Inputs { overrides, ..Inputs::default() }).unwrap_or_else(|problems| panic!("{problems}"));
         // Less than any operator could say: what passwords cost is tested beside the hashing.
         settings.identity.argon2 = Argon2Params { memory_kib: 64, iterations: 1, parallelism: 1 };
         settings

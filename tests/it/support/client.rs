@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sallyport::identity::accounts::CreateError;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -133,7 +134,8 @@ impl Reply {
         let url = Url::parse(answer.location()).ok()?;
         let added = url.fragment().or(url.query()).unwrap_or_default();
         let params: Vec<_> = url::form_urlencoded::parse(added.as_bytes()).into_owned().collect();
-        let is_reply = params.iter().any(|(n, _)| n == "code" || n == "error") && params.iter().any(|(n, _)| n == "iss");
+        let is_reply =
+            params.iter().any(|(n, _)| n == "code" || n == "error") && params.iter().any(|(n, _)| n == "iss");
         let address = answer.location().split(['?', '#']).next()?.to_owned();
         is_reply.then_some(Self { address, params })
     }
@@ -167,11 +169,7 @@ impl TestApp {
         let document = answer.json();
         let text = |name: &str| document[name].as_str().map(str::to_owned);
         let is_public = document["token_endpoint_auth_method"] == "none";
-        Client {
-            id: text("client_id").unwrap(),
-            secret: text("client_secret").filter(|_| !is_public),
-            document,
-        }
+        Client { id: text("client_id").unwrap(), secret: text("client_secret").filter(|_| !is_public), document }
     }
 
     /// Registers a first-party app with a secret: [`SCOPES`], refresh tokens, no consent asked, one redirect URI.
@@ -214,15 +212,9 @@ impl TestApp {
 
     /// A browser in which somebody is logged in; they are made if they are not there.
     pub async fn logged_in(&self, email: &str) -> UserAgent {
-        let login = self.store.read({
-            let email = email.to_owned();
-            move |tx| {
-                use sallyport::model::identity::CredentialKind;
-                sallyport::store::identities::by_identifier(tx, CredentialKind::Password, &email)
-            }
-        });
-        if login.await.unwrap().is_none() {
-            self.person(email).await;
+        match self.create_person(email).await {
+            Ok(_) | Err(CreateError::Taken) => {}
+            Err(error) => panic!("{email}: {error}"),
         }
         let mut browser = self.browser();
         let page = browser.visit("/login").await;

@@ -196,7 +196,7 @@ impl Answer {
 
     /// The value of a header that came once.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.all(name);
+        let mut values = self.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str());
         let first = values.next();
         assert!(values.next().is_none(), "{name} came twice: {self:?}");
         first

@@ -1,0 +1,23 @@
+//! The authorization server over its real route tables: one file a topic, each headed by the clauses it holds.
+//!
+//! Cases of attackers carry slugs; `docs/security-cases.md` says what each is about. Every answer of 5xx fails its test
+//! by itself (`support::http`). Not here: other people's clients, pages with scripts, the identity flows by themselves.
+
+mod client_auth;
+mod code;
+mod parameters;
+mod pkce;
+mod races;
+mod redirect_uri;
+mod refresh;
+
+use crate::support::http::Answer;
+
+/// The person is told; nobody else is, and nothing is handed out.
+#[track_caller]
+fn stops(answer: &Answer, what: &str) {
+    assert!((400..500).contains(&answer.status), "{what}: {answer:?}");
+    assert!(answer.header("location").is_none(), "{what}: {answer:?}");
+    assert!(answer.header("set-cookie").is_none(), "{what}: {answer:?}");
+    assert!(!answer.text().contains("sp_"), "{what}: {answer:?}");
+}

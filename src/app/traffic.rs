@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONNECTION, HeaderValue};
+use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
@@ -76,6 +76,6 @@ pub(super) async fn count<B: MessageBody + 'static>(
 }
 
 fn closing<B>(mut answer: ServiceResponse<B>) -> ServiceResponse<B> {
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     answer
 }

@@ -112,7 +112,9 @@ async fn authorization_code(args: AuthorizationCodeArgs, http: &Caller, output: 
         begin = begin.add_extra_param("prompt", args.prompt.join(" "));
     }
     let (url, state, nonce) = begin.url();
-    output.remark("The client must have http://127.0.0.1:4446/callback among its redirect URIs; the port may be another.");
+    output.remark(
+        "The client must have http://127.0.0.1:4446/callback among its redirect URIs; the port may be another.",
+    );
     output.remark("Open this address in a browser:");
     output.line(url.as_str());
     let expected = callback::Expected { state: state.secret(), issuer: &args.client.endpoint };

@@ -3,6 +3,8 @@
 //! Each topic is a module here, its helpers are in `support`. Run it by `scripts/test`, which starts what they need.
 
 #[cfg(test)]
+mod app;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod cli;

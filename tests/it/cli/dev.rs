@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A development server; killed on drop if it still runs.
-struct Dev {
+pub struct Dev {
     child: Child,
     banner: String,
 }
@@ -26,7 +26,7 @@ impl Dev {
     }
 
     /// Starts it, and reads the banner to its last line.
-    fn start(data: &Path, ports: [u16; 3]) -> Self {
+    pub fn start(data: &Path, ports: [u16; 3]) -> Self {
         let mut child =
             Self::command(data, ports).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -63,7 +63,7 @@ impl Drop for Dev {
     }
 }
 
-fn free_ports() -> [u16; 3] {
+pub fn free_ports() -> [u16; 3] {
     let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("its address").port())
 }

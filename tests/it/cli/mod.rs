@@ -1,3 +1,4 @@
 //! The binary as people use it.
 
+mod admin;
 mod dev;

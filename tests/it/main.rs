@@ -17,6 +17,8 @@ mod oauth;
 #[cfg(test)]
 mod outside_clients;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

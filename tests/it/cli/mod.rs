@@ -1,4 +1,4 @@
-//! The binary as people use it.
+//! Every command of the program, as a person types it.
 
-mod admin;
-mod dev;
+mod commands;
+mod configuration;

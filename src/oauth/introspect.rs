@@ -249,8 +249,9 @@ impl Engine {
         };
         Some(JwtClaims {
             id: Uuid::parse_str(text("jti")?).ok()?,
-            grant_id: match text("grant_id") {
-                Some(id) => Some(Uuid::parse_str(id).ok()?),
+            // A claim of the wrong type is no absent one: without its parent the token would outlive it.
+            grant_id: match verified.claims.get("grant_id") {
+                Some(id) => Some(Uuid::parse_str(id.as_str()?).ok()?),
                 None => None,
             },
             client_id: crate::model::ClientId::parse(text("client_id")?).ok()?,

@@ -4,12 +4,24 @@
 //! by itself (`support::http`). Not here: other people's clients, pages with scripts, the identity flows by themselves.
 
 mod client_auth;
+mod client_credentials;
+mod clients;
 mod code;
+mod consent;
+mod cors;
+mod discovery;
+mod headers;
+mod introspection;
+mod jwt;
 mod parameters;
 mod pkce;
 mod races;
 mod redirect_uri;
 mod refresh;
+mod revocation;
+mod storage;
+mod tenants;
+mod userinfo;
 
 use crate::support::http::Answer;
 

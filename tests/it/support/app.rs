@@ -15,6 +15,7 @@
 //! Password hashes are cheap. Not here: requests ([`super::http`]), cookies and pages ([`super::user_agent`]), what
 //! clients do ([`super::client`]).
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +29,6 @@ use sallyport::config::{Argon2Params, Inputs, Override, Settings, load};
 use sallyport::crypto::{KeyState, Purpose, Sealer, SigningKey};
 use sallyport::identity::Accounts;
 use sallyport::identity::accounts::{CreateError, NewPerson};
-use sallyport::interaction::IdentityFlow;
 use sallyport::model::{Identity, Tenant};
 use sallyport::store::keys::StoredKey;
 use sallyport::store::{RecordFacts, Store, keys};
@@ -82,7 +82,6 @@ pub struct TestApp {
 pub struct Builder {
     engine: Engine,
     overrides: Vec<(String, String)>,
-    flow: Option<Arc<dyn IdentityFlow>>,
     clock: Arc<TestClock>,
     is_live: bool,
 }
@@ -113,7 +112,7 @@ impl TestApp {
 
     /// A server to be, on SQLite unless said otherwise.
     pub fn builder() -> Builder {
-        Builder { engine: Engine::Sqlite, overrides: Vec::new(), flow: None, clock: clock::at_start(), is_live: false }
+        Builder { engine: Engine::Sqlite, overrides: Vec::new(), clock: clock::at_start(), is_live: false }
     }
 
     /// A second server over the same database, with the same clock and settings.
@@ -127,6 +126,16 @@ impl TestApp {
         let (builder, database) = (change(self.builder.clone()), Arc::clone(&self.database));
         drop(self);
         builder.start_over(database).await
+    }
+
+    /// What a server over the same database, its settings changed, says instead of starting.
+    pub async fn refusal(&self, change: impl FnOnce(Builder) -> Builder) -> String {
+        let builder = change(self.builder.clone());
+        let settings = builder.settings(&self.database, [self.public.address, self.admin.address]);
+        match app::build(settings).clock(builder.clock).random(chance()).finish().await {
+            Ok(_) => panic!("it starts"),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// The database of this test.
@@ -169,12 +178,6 @@ impl Builder {
         self.set("urls.login", login).set("urls.consent", consent)
     }
 
-    /// Login, consent and logout are answered by `flow`.
-    pub fn flow(mut self, flow: Arc<dyn IdentityFlow>) -> Self {
-        self.flow = Some(flow);
-        self
-    }
-
     /// The issuer is the address where the server really listens, in development mode: for clients of other people.
     pub const fn live(mut self) -> Self {
         self.is_live = true;
@@ -214,17 +217,17 @@ impl Builder {
 
     fn settings(&self, database: &TestDatabase, [public, _]: [SocketAddr; 2]) -> Settings {
         let separator = if database.dsn().contains('?') { '&' } else { '?' };
-        let mut keys = vec![
+        let mut keys = BTreeMap::from([
             ("dsn".to_owned(), format!("{}{separator}max_conns=4", database.dsn())),
             ("secrets.system".to_owned(), json!([SYSTEM_SECRET]).to_string()),
             ("secrets.cookie".to_owned(), json!(["a cookie secret for tests"]).to_string()),
             ("serve.limits.interactions_per_minute_per_address".to_owned(), "1000000".to_owned()),
-        ];
+        ]);
         if self.is_live {
-            keys.push(("dev".to_owned(), "true".to_owned()));
-            keys.push(("urls.self.issuer".to_owned(), format!("http://localhost:{}", public.port())));
+            keys.insert("dev".to_owned(), "true".to_owned());
+            keys.insert("urls.self.issuer".to_owned(), format!("http://localhost:{}", public.port()));
         } else {
-            keys.push(("urls.self.issuer".to_owned(), ISSUER.to_owned()));
+            keys.insert("urls.self.issuer".to_owned(), ISSUER.to_owned());
         }
         keys.extend(self.overrides.iter().cloned());
         let overrides = keys.into_iter().map(|(key, value)| Override::new(&key, value, "the test")).collect();
@@ -237,10 +240,7 @@ impl Builder {
 
     /// Runs on a thread of its own until it is stopped.
     async fn serve(self, settings: Settings, listeners: [TcpListener; 2], tell: oneshot::Sender<Started>) {
-        let mut building = app::build(settings).clock(self.clock).random(chance());
-        if let Some(flow) = self.flow {
-            building = building.identity_flow(flow);
-        }
+        let building = app::build(settings).clock(self.clock).random(chance());
         let app = building.finish().await.unwrap_or_else(|error| panic!("the server does not start: {error}"));
         let limits = app.settings.limits;
         let [public, admin] = listeners;

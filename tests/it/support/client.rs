@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::app::{ALICE, TestApp};
-use super::http::{Answer, Http, Request, encode};
+use super::http::{Answer, Request, encode};
 use super::user_agent::UserAgent;
 
 /// The first redirect URI of clients.
@@ -292,11 +292,6 @@ impl TestApp {
     /// Revokes.
     pub async fn revoke(&self, client: &Client, token: &str) -> Answer {
         client.sign(self.public.request("POST", "/oauth2/revoke"), &[("token", token)]).send().await
-    }
-
-    /// Both listeners.
-    pub const fn listeners(&self) -> [&Http; 2] {
-        [&self.public, &self.admin]
     }
 }
 

@@ -157,6 +157,20 @@ impl Drop for TestDatabase {
     }
 }
 
+/// Runs statements on a test's database, past the application.
+pub fn execute_on(database: &TestDatabase, sql: &str) {
+    let dsn = database.dsn();
+    let done = match dsn.strip_prefix("sqlite://") {
+        Some(path) => {
+            let mut connection = SqliteConnection::establish(path).unwrap();
+            connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+            connection.batch_execute(sql)
+        }
+        None => PgConnection::establish(dsn).unwrap().batch_execute(sql),
+    };
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
 /// The URL of the superuser that `scripts/test` hands over.
 #[expect(clippy::disallowed_methods, reason = "the test's PostgreSQL is handed over in the environment")]
 fn superuser() -> Url {

@@ -160,6 +160,10 @@ pub(super) fn client_of(row: &ClientPart) -> Result<Client, StoreError> {
 }
 
 impl ClientPart {
+    pub(super) const fn version(&self) -> i64 {
+        self.version
+    }
+
     pub(super) const fn id(&self) -> &ClientId {
         &self.id
     }

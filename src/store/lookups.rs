@@ -100,7 +100,7 @@ struct Desk {
     conn: Option<Conn>,
 }
 
-/// The clients of one batch: each is read once.
+/// The clients of one batch: each is read once, in the batch's own transaction.
 type Clients = HashMap<(Tenant, ClientId), Option<Arc<ClientPart>>>;
 
 impl Desk {
@@ -164,21 +164,10 @@ fn on_sqlite(conn: &mut Conn, batch: &[Lookup]) -> Result<Vec<Found>, StoreError
     for job in batch {
         let mut found = Found::default();
         if let Some(id) = &job.client {
-            let key = (job.tenant.clone(), id.clone());
-            found.client = match known.get(&key) {
-                Some(row) => row.clone(),
-                None => {
-                    let row: Option<ClientPart> = clients::table
-                        .find((job.tenant.as_str(), id))
-                        .select(ClientPart::as_select())
-                        .first(c)
-                        .optional()?;
-                    known.entry(key).or_insert(row.map(Arc::new)).clone()
-                }
-            };
+            found.client = client_row(c, &mut known, &job.tenant, id)?;
         }
         if let Some(id) = job.token {
-            found.access = live_row(c, job.tenant.as_str(), id)?;
+            found.access = live_row(c, &mut known, &job.tenant, id)?;
         }
         all.push(found);
     }
@@ -186,12 +175,33 @@ fn on_sqlite(conn: &mut Conn, batch: &[Lookup]) -> Result<Vec<Found>, StoreError
     Ok(all)
 }
 
+fn client_row(
+    c: &mut SqliteConnection,
+    known: &mut Clients,
+    tenant: &Tenant,
+    id: &ClientId,
+) -> QueryResult<Option<Arc<ClientPart>>> {
+    let key = (tenant.clone(), id.clone());
+    if let Some(row) = known.get(&key) {
+        return Ok(row.clone());
+    }
+    let row: Option<ClientPart> =
+        clients::table.find((tenant.as_str(), id)).select(ClientPart::as_select()).first(c).optional()?;
+    Ok(known.entry(key).or_insert(row.map(Arc::new)).clone())
+}
+
 /// The rows of one token, by statements that stay prepared: one wide join would be prepared anew each time.
-fn live_row(c: &mut SqliteConnection, tenant: &str, id: Id<AccessRecord>) -> QueryResult<Option<LiveRow>> {
+fn live_row(
+    c: &mut SqliteConnection,
+    known: &mut Clients,
+    of: &Tenant,
+    id: Id<AccessRecord>,
+) -> QueryResult<Option<LiveRow>> {
+    let tenant = of.as_str();
     let access: Option<AccessPart> =
         access_tokens::table.find((tenant, id)).select(AccessPart::as_select()).first(c).optional()?;
     let Some(access) = access else { return Ok(None) };
-    let client = clients::table.find((tenant, &access.client_id)).select(clients::version).first(c).optional()?;
+    let client = client_row(c, known, of, &access.client_id)?.map(|row| row.version());
     let grant: Option<GrantPart> = match access.grant_id {
         Some(id) => grants::table.find((tenant, id)).select(GrantPart::as_select()).first(c).optional()?,
         None => None,

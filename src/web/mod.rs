@@ -123,6 +123,8 @@ pub fn admin(cfg: &mut ServiceConfig) {
 fn administration(cfg: &mut ServiceConfig, prefix: &str) {
     use admin::{clients, identities, interactions};
     let at = |path: &str, allow| resource(&format!("{prefix}{path}"), allow);
+    // The path that APIs call for each of their own requests comes first: tables are searched in order.
+    cfg.service(at("/oauth2/introspect", "POST").route(web::post().to(oauth::introspect::introspect_as_admin)));
     cfg.service(
         at("/clients", "GET, HEAD, POST").route(get().to(clients::list)).route(web::post().to(clients::create)),
     )
@@ -133,8 +135,7 @@ fn administration(cfg: &mut ServiceConfig, prefix: &str) {
             .route(web::delete().to(clients::remove)),
     )
     .service(at("/identities", "POST").route(web::post().to(identities::create)))
-    .service(at("/identities/{id}", "GET, HEAD").route(get().to(identities::read)))
-    .service(at("/oauth2/introspect", "POST").route(web::post().to(oauth::introspect::introspect_as_admin)));
+    .service(at("/identities/{id}", "GET, HEAD").route(get().to(identities::read)));
     let requests = |path: &str, allow| at(&format!("/oauth2/auth/requests/{path}"), allow);
     cfg.service(requests("login", "GET, HEAD").route(get().to(interactions::login)))
         .service(requests("login/accept", "PUT").route(web::put().to(interactions::accept_login)))

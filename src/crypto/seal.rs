@@ -24,6 +24,8 @@ pub enum Purpose {
     Cookie,
     /// A form's proof that it came from our page.
     Csrf,
+    /// What a self-service form was asked with: it names the client's request.
+    FlowRequest,
     /// What a logout must still do while the browser is away.
     LogoutState,
     /// Where a list goes on; the list's name belongs into the associated data.
@@ -33,12 +35,14 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 5] = [Self::Cookie, Self::Csrf, Self::LogoutState, Self::PageToken, Self::SigningKey];
+    const ALL: [Self; 6] =
+        [Self::Cookie, Self::Csrf, Self::FlowRequest, Self::LogoutState, Self::PageToken, Self::SigningKey];
 
     const fn label(self) -> &'static str {
         match self {
             Self::Cookie => "seal cookie",
             Self::Csrf => "seal csrf",
+            Self::FlowRequest => "seal flow request",
             Self::LogoutState => "seal logout state",
             Self::PageToken => "seal page token",
             Self::SigningKey => "seal signing key",

@@ -27,7 +27,7 @@ use self::schema::Schema;
 use self::throttle::Rules;
 use crate::base::{Clock, Gate, Random};
 use crate::config::{IdentitySettings, Secrets};
-use crate::crypto::{CryptoError, Fingerprints, OpaqueKeys, PasswordParams, Passwords};
+use crate::crypto::{CryptoError, Fingerprints, OpaqueKeys, PasswordParams, Passwords, Sealer};
 use crate::store::Store;
 
 /// How long a login may wait for its turn to be hashed before it is turned away.
@@ -39,6 +39,7 @@ pub struct Accounts {
     gate: Gate,
     tokens: Arc<OpaqueKeys>,
     names: Fingerprints,
+    sealer: Sealer,
     passwords: Arc<Passwords>,
     methods: Vec<Arc<dyn Method>>,
     schema: Arc<Schema>,
@@ -82,6 +83,7 @@ impl Accounts {
             gate: Gate::new(parts.settings.hash_concurrency, PATIENCE),
             tokens: parts.tokens,
             names: Fingerprints::new(&parts.secrets.system, "login attempts")?,
+            sealer: Sealer::new(&parts.secrets.system)?,
             methods: credential::enabled(&passwords),
             passwords,
             schema: Arc::new(Schema::built_in()),

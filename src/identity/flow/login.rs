@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{FlowError, FlowType};
 use crate::base::{Id, Instant};
+use crate::crypto::Purpose;
 use crate::identity::credential::LoginForm;
 use crate::identity::message::Message;
 use crate::identity::sessions::Current;
@@ -58,14 +59,15 @@ pub struct LoginDetail {
     /// Who shows the form.
     #[serde(rename = "type")]
     pub kind: FlowType,
-    /// The address that made it.
-    pub request_url: String,
+    /// What it was asked with.
+    #[serde(skip)]
+    pub request: Request,
+    /// The same, sealed: what storage keeps of it.
+    #[serde(default)]
+    sealed_request: String,
     /// Where the browser goes afterwards, checked.
     #[serde(default)]
     pub return_to: Option<Url>,
-    /// The challenge that a page needs to link from login to registration.
-    #[serde(default)]
-    pub login_challenge: Option<String>,
     /// Who must confirm that it is them.
     #[serde(default)]
     pub refresh: Option<Id<Identity>>,
@@ -86,6 +88,15 @@ pub struct LoginDetail {
     /// What is said above the form.
     #[serde(default)]
     pub messages: Vec<Message>,
+}
+
+/// What a flow was asked with. The challenge is half of what answers a client, so a copy of the database must not hold it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The address.
+    pub url: String,
+    /// The challenge that a page needs to link from login to registration.
+    pub login_challenge: Option<String>,
 }
 
 /// What a login flow is made from.
@@ -183,6 +194,11 @@ impl LoginFlow {
     }
 }
 
+/// What a sealed request belongs to.
+fn belonging(interaction: Option<Id<Interaction>>) -> Vec<u8> {
+    interaction.map(|id| id.uuid().as_bytes().to_vec()).unwrap_or_default()
+}
+
 /// The identifier as it may stand in a form again: short, and without control characters.
 fn shown(typed: &str) -> Option<String> {
     (identifier::normalise(typed).is_ok()).then(|| typed.trim().to_owned())
@@ -213,11 +229,12 @@ impl Accounts {
         let again = start.current.filter(|_| start.refresh);
         let known = again.as_ref().and_then(|current| self.known_identifier(&current.identity));
         let (interaction, login_challenge) = start.interaction.unzip();
+        let request = Request { url: kept(&start.request_url), login_challenge };
         let detail = LoginDetail {
             kind: start.kind,
-            request_url: kept(&start.request_url),
+            sealed_request: self.seal_request(interaction, &request),
+            request,
             return_to,
-            login_challenge,
             refresh: again.as_ref().map(|current| current.identity.id),
             session,
             requested_aal: start.requested_aal,
@@ -248,6 +265,7 @@ impl Accounts {
         let now = self.clock.now();
         let row = self.store.read(move |tx| flows::find(tx, id)).await?;
         let flow = row.map(LoginFlow::from_row).transpose()?.flatten().ok_or(FlowError::NotFound)?;
+        let flow = self.with_request(flow);
         if !flow.belongs_to(csrf.as_ref()) {
             return Err(FlowError::Csrf);
         }
@@ -286,7 +304,7 @@ impl Accounts {
         put("expires_at", json!(flow.expires_at.rfc3339()));
         put("created_at", json!(flow.issued_at.rfc3339()));
         put("updated_at", json!(flow.issued_at.rfc3339()));
-        put("request_url", json!(detail.request_url));
+        put("request_url", json!(detail.request.url));
         put("requested_aal", json!(detail.requested_aal));
         put("refresh", json!(detail.refresh.is_some()));
         put("state", json!(STATE));
@@ -298,7 +316,7 @@ impl Accounts {
         if let Some(method) = detail.active {
             put("active", json!(method));
         }
-        if let Some(challenge) = &detail.login_challenge {
+        if let Some(challenge) = &detail.request.login_challenge {
             put("oauth2_login_challenge", json!(challenge));
         }
         Value::Object(body)
@@ -319,6 +337,20 @@ impl Accounts {
     /// What a person logs in with, as their traits say.
     fn known_identifier(&self, identity: &Identity) -> Option<String> {
         self.schema.identifiers(&identity.traits).into_iter().next()
+    }
+
+    /// It belongs to the interaction, not to one flow: a flow in place of one that is over was asked the same.
+    fn seal_request(&self, interaction: Option<Id<Interaction>>, request: &Request) -> String {
+        let plain = json!(request).to_string();
+        self.sealer.seal_text(Purpose::FlowRequest, &belonging(interaction), plain.as_bytes(), &*self.random)
+    }
+
+    /// The flow as it was before storage; without its request when that was sealed with a secret that is gone.
+    pub(super) fn with_request(&self, mut flow: LoginFlow) -> LoginFlow {
+        let aad = belonging(flow.interaction);
+        let opened = self.sealer.open_text(Purpose::FlowRequest, &aad, &flow.detail.sealed_request);
+        flow.detail.request = opened.and_then(|json| serde_json::from_slice(json.expose()).ok()).unwrap_or_default();
+        flow
     }
 
     pub(super) async fn keep(&self, flow: &LoginFlow) -> Result<(), StoreError> {

@@ -251,7 +251,8 @@ impl Accounts {
             };
             Ok(Found { flow, account, renews })
         };
-        Ok(self.store.read(read).await?)
+        let found = self.store.read(read).await?;
+        Ok(Found { flow: found.flow.map(|flow| self.with_request(flow)), ..found })
     }
 
     async fn verify(

@@ -124,7 +124,7 @@ async fn an_expired_flow_is_replaced_by_one_for_the_same_purpose() {
     let answer = house.answer(old.id.uuid(), "alice@example.com", RIGHT, HOME).await;
     let Err(FlowError::Replaced { flow, expired_at }) = answer else { panic!("expected a new flow") };
     assert_eq!(flow.detail.messages[0].id, 4_010_001);
-    assert_eq!((flow.interaction, flow.detail.login_challenge.clone()), (Some(challenge.0), Some(challenge.1)));
+    assert_eq!((flow.interaction, flow.detail.request.login_challenge.clone()), (Some(challenge.0), Some(challenge.1)));
     assert_eq!((flow.detail.return_to.clone(), expired_at), (old.detail.return_to, old.expires_at));
     assert_ne!(flow.id, old.id);
     assert_eq!(house.looked_at(), 0, "nobody looks at what an expired form says");
@@ -312,7 +312,7 @@ async fn a_hint_fills_the_form_and_long_addresses_are_cut() {
     };
     let flow = house.accounts.start_login(start.clone()).await.expect("a flow");
     assert_eq!(flow.detail.identifier.as_deref(), Some("alice@example.com"));
-    assert_eq!(flow.detail.request_url, "https://id.example/login");
+    assert_eq!(flow.detail.request.url, "https://id.example/login");
     let bad = super::login::StartLogin { login_hint: Some("a\r\nb".to_owned()), ..start };
     assert_eq!(house.accounts.start_login(bad).await.expect("a flow").detail.identifier, None);
 }

@@ -60,7 +60,7 @@ pub(crate) fn form_url(state: &AppState, flow: &LoginFlow) -> String {
 fn start_url(state: &AppState, flow: &LoginFlow) -> String {
     let base = state.settings().public_url.as_str().trim_end_matches('/');
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    if let Some(challenge) = &flow.detail.login_challenge {
+    if let Some(challenge) = &flow.detail.request.login_challenge {
         query.append_pair("login_challenge", challenge);
     }
     if let Some(to) = &flow.detail.return_to {

@@ -57,9 +57,9 @@ impl Visit {
     async fn picture_of_our_page(&self, name: &str) {
         let scripts = self.browser.execute("return document.scripts.length", []).await.unwrap();
         assert_eq!(scripts.json(), 0, "{name} works without scripts");
-        self.size(1280, 900).await;
+        self.size(1280, 1100).await;
         self.browser.screenshot(name).await;
-        self.size(500, 900).await;
+        self.size(500, 1100).await;
         self.browser.screenshot(&format!("{name}-narrow")).await;
         self.size(1280, 900).await;
     }

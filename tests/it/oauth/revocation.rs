@@ -4,7 +4,7 @@ use crate::support::app::TestApp;
 use crate::support::client::text;
 use crate::support::db::Engine;
 
-/// RFC 7009 §2.1; slugs: revoke-refresh, revoke-access.
+/// RFC 7009 §2.1; slugs: revoke-refresh, revoke-access, revoke-public.
 #[tokio::test]
 async fn either_token_ends_the_grant() {
     for engine in Engine::ALL {
@@ -12,7 +12,7 @@ async fn either_token_ends_the_grant() {
             for given_back in ["refresh_token", "access_token"] {
                 let builder = TestApp::builder().on(engine).set("strategies.access_token", format);
                 let app = builder.start().await;
-                // A public client proves nothing but its name (slug: revoke-public).
+                // A public client proves nothing but its name.
                 for client in [app.web_app().await, app.spa().await] {
                     let first = app.tokens(&client, "openid offline_access").await;
                     let other = app.tokens(&client, "openid offline_access").await;

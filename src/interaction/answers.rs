@@ -12,7 +12,7 @@ use super::machine::Interactions;
 use crate::base::Id;
 use crate::crypto::TokenKind;
 use crate::model::token::Digest;
-use crate::model::{ConsentAnswer, Interaction, LoginAnswer, Rejection, ScopeSet, Stage, Subject};
+use crate::model::{ConsentAnswer, Interaction, LoginAnswer, Rejection, ScopeSet, Subject};
 use crate::oauth::register::ClientDocument;
 use crate::oauth::{ErrorCode, OAuthError};
 use crate::store::{clients, interactions, sessions};
@@ -119,7 +119,7 @@ impl Interactions {
     /// [`Refused`] when the challenge is unknown, too old, or answered and used.
     pub async fn login_request(&self, token: &str) -> Result<LoginRequestView, Refused> {
         let interaction = self.challenged(TokenKind::LoginChallenge, token).await?;
-        must_be(&interaction, [Stage::LoginAsked, Stage::LoginAnswered])?;
+        must_await(&interaction, Interaction::awaits_login)?;
         let (client, sid) = self.client_and_sid(&interaction).await?;
         let request = &interaction.request;
         Ok(LoginRequestView {
@@ -146,7 +146,7 @@ impl Interactions {
     /// As [`Interactions::login_request`].
     pub async fn consent_request(&self, token: &str) -> Result<ConsentRequestView, Refused> {
         let interaction = self.challenged(TokenKind::ConsentChallenge, token).await?;
-        must_be(&interaction, [Stage::ConsentAsked, Stage::ConsentAnswered])?;
+        must_await(&interaction, Interaction::awaits_consent)?;
         let (client, sid) = self.client_and_sid(&interaction).await?;
         let (request, login) = (&interaction.request, interaction.login.clone().unwrap_or_default());
         Ok(ConsentRequestView {
@@ -173,7 +173,7 @@ impl Interactions {
     /// [`Refused::Page`] with `invalid_request` for a wrong body, else as [`Interactions::login_request`].
     pub async fn accept_login(&self, token: &str, body: AcceptLogin) -> Result<String, Refused> {
         let interaction = self.challenged(TokenKind::LoginChallenge, token).await?;
-        must_be(&interaction, [Stage::LoginAsked, Stage::LoginAnswered])?;
+        must_await(&interaction, Interaction::awaits_login)?;
         let subject = Subject::parse(&body.subject).map_err(OAuthError::invalid_request)?;
         if body.force_subject_identifier.as_deref().is_some_and(|f| !f.is_empty()) {
             let sentence = "force_subject_identifier needs pairwise subjects, which this server does not support yet";
@@ -185,10 +185,7 @@ impl Interactions {
         }
         let answer = self.login_answer(&interaction, &body, subject).await?;
         let verifier = self.verifier(TokenKind::LoginVerifier, &interaction, interaction.login_digest.as_ref())?;
-        self.move_on(interaction, [Stage::LoginAsked, Stage::LoginAnswered], |i| {
-            i.login_accepted(answer, verifier.digest)
-        })
-        .await?;
+        self.move_on(interaction, |i| i.login_accepted(answer, verifier.digest)).await?;
         Ok(self.back("login_verifier", &verifier))
     }
 
@@ -233,10 +230,7 @@ impl Interactions {
         let interaction = self.challenged(TokenKind::LoginChallenge, token).await?;
         let verifier = self.verifier(TokenKind::LoginVerifier, &interaction, interaction.login_digest.as_ref())?;
         let why = body.rejection("the login was refused");
-        self.move_on(interaction, [Stage::LoginAsked, Stage::LoginAnswered], |i| {
-            i.login_rejected(why, verifier.digest)
-        })
-        .await?;
+        self.move_on(interaction, |i| i.login_rejected(why, verifier.digest)).await?;
         Ok(self.back("login_verifier", &verifier))
     }
 
@@ -246,7 +240,7 @@ impl Interactions {
     /// [`Refused::Page`] with `invalid_request` for a wrong body or a scope the client is not registered for.
     pub async fn accept_consent(&self, token: &str, body: AcceptConsent) -> Result<String, Refused> {
         let interaction = self.challenged(TokenKind::ConsentChallenge, token).await?;
-        must_be(&interaction, [Stage::ConsentAsked, Stage::ConsentAnswered])?;
+        must_await(&interaction, Interaction::awaits_consent)?;
         let scope = ScopeSet::from_names(&body.grant_scope.unwrap_or_default())
             .map_err(|e| OAuthError::invalid_request(format!("grant_scope: {}", e.0)))?;
         let client = self.engine.store.client(&interaction.request.client_id).await?.ok_or(Refused::Unknown)?;
@@ -265,10 +259,7 @@ impl Interactions {
             context: body.context,
         };
         let verifier = self.verifier(TokenKind::ConsentVerifier, &interaction, interaction.consent_digest.as_ref())?;
-        self.move_on(interaction, [Stage::ConsentAsked, Stage::ConsentAnswered], |i| {
-            i.consent_accepted(answer, verifier.digest)
-        })
-        .await?;
+        self.move_on(interaction, |i| i.consent_accepted(answer, verifier.digest)).await?;
         Ok(self.back("consent_verifier", &verifier))
     }
 
@@ -280,10 +271,7 @@ impl Interactions {
         let interaction = self.challenged(TokenKind::ConsentChallenge, token).await?;
         let verifier = self.verifier(TokenKind::ConsentVerifier, &interaction, interaction.consent_digest.as_ref())?;
         let why = body.rejection("the consent was refused");
-        self.move_on(interaction, [Stage::ConsentAsked, Stage::ConsentAnswered], |i| {
-            i.consent_rejected(why, verifier.digest)
-        })
-        .await?;
+        self.move_on(interaction, |i| i.consent_rejected(why, verifier.digest)).await?;
         Ok(self.back("consent_verifier", &verifier))
     }
 
@@ -306,14 +294,16 @@ impl Interactions {
 
     async fn client_and_sid(&self, interaction: &Interaction) -> Result<(ClientDocument, String), Refused> {
         let (client_id, key) = (interaction.request.client_id.clone(), interaction.session_key);
+        let to_be = challenge::session_id(interaction);
         self.engine
             .store
             .read(move |tx| {
                 let sid = match key {
-                    Some(key) => sessions::find(tx, key)?.map(|s| s.id.to_string()),
+                    Some(key) => sessions::find(tx, key)?.map(|s| s.id),
                     None => None,
                 };
-                Ok(clients::find(tx, &client_id)?.map(|c| (ClientDocument::of(&c), sid.unwrap_or_default())))
+                let sid = sid.unwrap_or(to_be).to_string();
+                Ok(clients::find(tx, &client_id)?.map(|c| (ClientDocument::of(&c), sid)))
             })
             .await?
             .ok_or(Refused::Unknown)
@@ -332,12 +322,12 @@ impl Interactions {
     async fn move_on(
         &self,
         interaction: Interaction,
-        expected: [Stage; 2],
         step: impl FnOnce(Interaction) -> Result<Interaction, crate::model::interaction::WrongStage>,
     ) -> Result<(), Refused> {
         let over = Refused::Over { redirect_to: interaction.request.request_url.clone() };
+        let expected = interaction.stages_of_the_question();
         let Ok(moved) = step(interaction) else { return Err(over) };
-        let moved = self.engine.store.write(move |tx| interactions::update(tx, &moved, &expected)).await?;
+        let moved = self.engine.store.write(move |tx| interactions::update(tx, &moved, expected)).await?;
         if moved { Ok(()) } else { Err(over) }
     }
 
@@ -360,8 +350,8 @@ impl Reject {
     }
 }
 
-fn must_be(interaction: &Interaction, stages: [Stage; 2]) -> Result<(), Refused> {
-    if stages.contains(&interaction.stage) {
+fn must_await(interaction: &Interaction, question: fn(&Interaction) -> bool) -> Result<(), Refused> {
+    if question(interaction) {
         Ok(())
     } else {
         Err(Refused::Over { redirect_to: interaction.request.request_url.clone() })

@@ -61,6 +61,17 @@ pub fn tag(id: Id<Interaction>) -> String {
     bytes[10..].iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The id of the session that a login by a verifier will begin: the login UI is told before there is one. It follows from
+/// what only the row and the browser's address know.
+pub fn session_id(interaction: &Interaction) -> Uuid {
+    let mut hash = Context::new(&SHA256);
+    hash.update(b"session id\0");
+    hash.update(&interaction.browser_digest);
+    hash.update(interaction.login_digest.as_ref().map_or(&[], |d| d.as_slice()));
+    let bytes = hash.finish().as_ref()[..16].try_into().unwrap_or([0; 16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
 /// A fresh value for the binding cookie, and what the row keeps of it.
 pub fn binding(random: &dyn Random) -> (Secret<String>, Digest) {
     let value = URL_SAFE_NO_PAD.encode(random.bytes::<32>());

@@ -44,7 +44,7 @@ impl Interactions {
     /// Reads what the consent page shows.
     ///
     /// # Errors
-    /// [`Refused`] when the challenge is unknown, old, over, or another browser's.
+    /// [`Refused`] when the challenge is unknown, old, over, another browser's, or not the question to who is logged in.
     pub async fn consent_view(&self, challenge: &str, browser: &Browser) -> Result<ConsentView, Refused> {
         let now = self.engine.clock.now();
         let interaction = self.asked_for_consent(challenge, browser, now).await?;
@@ -82,9 +82,18 @@ impl Interactions {
             return Err(Refused::Unknown);
         }
         match interaction.stage {
-            Stage::ConsentAsked | Stage::ConsentAnswered => Ok(interaction),
-            _ => Err(Refused::Over { redirect_to: interaction.request.request_url }),
+            Stage::ConsentAsked | Stage::ConsentAnswered => {}
+            _ => return Err(Refused::Over { redirect_to: interaction.request.request_url }),
         }
+        let (this, cookie) = (self.clone(), browser.session.clone());
+        let session = self.engine.store.read(move |tx| this.session_of(tx, cookie.as_ref(), now)).await?;
+        if session.is_some_and(|s| Some(s.key) != interaction.session_key) {
+            return Err(Refused::Page(OAuthError::new(
+                ErrorCode::RequestForbidden,
+                "somebody else logged in in this browser meanwhile; go back to the app and start again",
+            )));
+        }
+        Ok(interaction)
     }
 
     /// Takes a person's decision and answers the client in the same transaction.

@@ -169,7 +169,7 @@ impl Interactions {
         let issued = self.engine.opaque.issue(TokenKind::Session, key.uuid(), &*self.engine.random);
         let session = Session {
             key,
-            id: Id::<()>::random(&*self.engine.random).uuid(),
+            id: challenge::session_id(interaction),
             digest: issued.digest,
             subject: Subject::new(login.subject.clone()),
             identity_id: None,
@@ -205,15 +205,31 @@ impl Interactions {
             .engine
             .store
             .write(move |tx| {
-                let session = this.change_session(tx, &session, now)?;
-                this.settle_in(tx, plan.clone(), session.as_ref(), now)
+                let found = this.session_for(tx, &session, now)?;
+                let settled = this.settle_in(tx, plan.clone(), found.as_ref(), now)?;
+                // Only whoever moved the interaction on keeps the session that came of it.
+                if matches!(settled, Settled::Answered(_) | Settled::Asked) {
+                    this.change_session(tx, &session, now)?;
+                }
+                Ok(settled)
             })
             .await
             .map_err(Refused::from)?;
         self.next(&sent, settled, cookies)
     }
 
-    fn change_session(&self, tx: &mut Tx, change: &SessionChange, now: Instant) -> Result<Option<Session>, StoreError> {
+    /// The session as a login leaves it; nothing is written yet.
+    fn session_for(&self, tx: &mut Tx, change: &SessionChange, now: Instant) -> Result<Option<Session>, StoreError> {
+        match change {
+            SessionChange::Begin { session, .. } => Ok(Some(*session.clone())),
+            SessionChange::Continue { key, until } => {
+                let found = sessions::find(tx, *key)?.filter(|s| s.is_live(now));
+                Ok(found.map(|s| Session { expires_at: until.unwrap_or(s.expires_at), ..s }))
+            }
+        }
+    }
+
+    fn change_session(&self, tx: &mut Tx, change: &SessionChange, now: Instant) -> Result<(), StoreError> {
         match change {
             SessionChange::Begin { session, replaced } => {
                 // A login that is not to be remembered ends the one that was.
@@ -224,16 +240,13 @@ impl Interactions {
                 }
                 sessions::insert(tx, session)?;
                 tx.record(Fact::SessionBegun { session: session.id, subject: session.subject.clone() });
-                Ok(Some(*session.clone()))
+                Ok(())
             }
-            SessionChange::Continue { key, until } => {
-                let Some(mut session) = sessions::find(tx, *key)?.filter(|s| s.is_live(now)) else { return Ok(None) };
-                if let Some(until) = until {
-                    session.expires_at = *until;
-                    sessions::update(tx, &session)?;
-                }
-                Ok(Some(session))
-            }
+            SessionChange::Continue { until: None, .. } => Ok(()),
+            SessionChange::Continue { .. } => match self.session_for(tx, change, now)? {
+                Some(session) => sessions::update(tx, &session).map(drop),
+                None => Ok(()),
+            },
         }
     }
 
@@ -301,7 +314,7 @@ impl Interactions {
             Settled::Lost => return Err(over()),
             Settled::Asked => NextKind::Show(self.flow.page(Ask::Consent, &plan.consent)),
             Settled::Refused(error) => {
-                cookies.push(done);
+                cookies = vec![done];
                 NextKind::Reply(AuthorizeReply::error(ReplyTo::of(request), &error, &self.engine.settings.issuer))
             }
             Settled::Answered(consent) => {

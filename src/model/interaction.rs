@@ -6,6 +6,7 @@
 //!      │ rejected                                           │ rejected
 //!      └──────────────────────▶ Refused ◀───────────────────┘ ──────────────────────── finished ────────▶ Done
 //! ```
+//! A UI may take a refusal back, or refuse what it accepted, until the browser came back with the verifier.
 //! The embedded flow needs no detour by verifier: it goes from `LoginAsked` to `ConsentAsked` or `Done` in one transaction.
 //! Each transition consumes the value and refuses the wrong stage; storage repeats the check as a compare-and-set.
 
@@ -155,17 +156,46 @@ pub struct Interaction {
 pub struct WrongStage(pub Stage);
 
 impl Interaction {
+    /// Whether the login UI may answer, perhaps again: the browser has not come back with its answer.
+    pub const fn awaits_login(&self) -> bool {
+        match self.stage {
+            Stage::LoginAsked | Stage::LoginAnswered => true,
+            Stage::Refused => self.consent_digest.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether the consent UI may answer, perhaps again.
+    pub const fn awaits_consent(&self) -> bool {
+        match self.stage {
+            Stage::ConsentAsked | Stage::ConsentAnswered => true,
+            Stage::Refused => self.consent_digest.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The stages at which the present question may be answered, for the compare-and-set that repeats the check.
+    pub const fn stages_of_the_question(&self) -> &'static [Stage] {
+        match self.stage {
+            Stage::LoginAsked | Stage::LoginAnswered => &[Stage::LoginAsked, Stage::LoginAnswered],
+            Stage::ConsentAsked | Stage::ConsentAnswered => &[Stage::ConsentAsked, Stage::ConsentAnswered],
+            Stage::Refused => &[Stage::Refused],
+            Stage::Done => &[],
+        }
+    }
+
     /// A login UI answered. It may answer again until the browser has come back with the verifier.
     ///
     /// # Errors
     /// [`WrongStage`] when login is over.
     pub fn login_accepted(mut self, answer: LoginAnswer, verifier: Digest) -> Result<Self, WrongStage> {
-        if !matches!(self.stage, Stage::LoginAsked | Stage::LoginAnswered) {
+        if !self.awaits_login() {
             return Err(WrongStage(self.stage));
         }
         self.subject = Some(Subject::new(answer.subject.clone()));
         self.login = Some(answer);
         self.login_verifier_digest = Some(verifier);
+        self.rejection = None;
         self.stage = Stage::LoginAnswered;
         Ok(self)
     }
@@ -195,11 +225,12 @@ impl Interaction {
     /// # Errors
     /// [`WrongStage`] before login is over and after the client was answered.
     pub fn consent_accepted(mut self, answer: ConsentAnswer, verifier: Digest) -> Result<Self, WrongStage> {
-        if !matches!(self.stage, Stage::ConsentAsked | Stage::ConsentAnswered) {
+        if !self.awaits_consent() {
             return Err(WrongStage(self.stage));
         }
         self.consent = Some(answer);
         self.consent_verifier_digest = Some(verifier);
+        self.rejection = None;
         self.stage = Stage::ConsentAnswered;
         Ok(self)
     }
@@ -209,7 +240,7 @@ impl Interaction {
     /// # Errors
     /// [`WrongStage`] when login is over.
     pub fn login_rejected(mut self, why: Rejection, verifier: Digest) -> Result<Self, WrongStage> {
-        if !matches!(self.stage, Stage::LoginAsked | Stage::LoginAnswered) {
+        if !self.awaits_login() {
             return Err(WrongStage(self.stage));
         }
         self.rejection = Some(why);
@@ -223,7 +254,7 @@ impl Interaction {
     /// # Errors
     /// [`WrongStage`] before login is over and after the client was answered.
     pub fn consent_rejected(mut self, why: Rejection, verifier: Digest) -> Result<Self, WrongStage> {
-        if !matches!(self.stage, Stage::ConsentAsked | Stage::ConsentAnswered) {
+        if !self.awaits_consent() {
             return Err(WrongStage(self.stage));
         }
         self.rejection = Some(why);

@@ -275,6 +275,16 @@ impl Accounts {
         Ok(flow)
     }
 
+    /// The client's question that a flow answers, whoever's flow it is: the caller checks whether this browser may answer.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn login_challenge(&self, id: Uuid) -> Result<Option<String>, StoreError> {
+        let row = self.store.read(move |tx| flows::find(tx, id)).await?;
+        let flow = row.map(LoginFlow::from_row).transpose()?.flatten();
+        Ok(flow.and_then(|flow| flow.detail.login_challenge))
+    }
+
     /// The form of a flow. `csrf_token` is what web masked for this answer; `None` for an API flow.
     pub fn login_ui(&self, flow: &LoginFlow, csrf_token: Option<&str>) -> Ui {
         let detail = &flow.detail;

@@ -209,6 +209,7 @@ pub async fn submit(state: Data<AppState>, req: HttpRequest, payload: Payload) -
     let input = input(&state, &req, flow, sent);
     let prepared = match state.accounts.prepare_login(input).await {
         Ok(prepared) => prepared,
+        Err(FlowError::Csrf) => return stale(&state, &req, flow).await,
         Err(failure) => return Ok(failed(&state, &req, failure)),
     };
     match prepared.flow().interaction {
@@ -217,6 +218,21 @@ pub async fn submit(state: Data<AppState>, req: HttpRequest, payload: Payload) -
             Ok(outcome) => signed_in(&state, &req, prepared.flow(), &outcome).await,
             Err(failure) => Ok(failed(&state, &req, failure)),
         },
+    }
+}
+
+/// A form that is not of the browser's present token: a login in another tab changed it meanwhile, or it never was this
+/// browser's. Whoever may answer the client's question here gets the form anew and empty.
+///
+/// # Errors
+/// Only when storage does not answer.
+pub(crate) async fn stale(state: &AppState, req: &HttpRequest, flow: Uuid) -> Result<HttpResponse, Failure> {
+    let challenge = state.accounts.login_challenge(flow).await.map_err(OAuthError::from)?;
+    match challenge {
+        Some(challenge) if !wants_json(req) && asked(state, req, &challenge).await.is_ok() => {
+            Ok(reply::redirect(StatusCode::SEE_OTHER, &super::challenge_url(state, &challenge)))
+        }
+        _ => Ok(failed(state, req, FlowError::Csrf)),
     }
 }
 

@@ -75,6 +75,13 @@ pub(crate) fn home(state: &AppState) -> String {
     settings.identity.default_return_url.as_ref().unwrap_or(&settings.public_url).to_string()
 }
 
+/// Where a browser starts to answer a client's question.
+pub(crate) fn challenge_url(state: &AppState, challenge: &str) -> String {
+    let base = state.settings().public_url.as_str().trim_end_matches('/');
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("login_challenge", challenge).finish();
+    format!("{base}/self-service/login/browser?{query}")
+}
+
 /// The flow as JSON; a browser's with the token of that browser, masked.
 pub(crate) fn flow_json(
     state: &AppState,

@@ -27,11 +27,9 @@ async fn shown(state: &AppState, req: &HttpRequest) -> Result<HttpResponse, Fail
     let params = extract::query(req)?;
     let Some(id) = params.one("flow")? else { return start(state, req).await };
     let csrf = state.csrf.known(req.headers()).map(|token| token.digest());
-    let found = match Uuid::parse_str(id) {
-        Ok(id) => state.accounts.load_login(id, csrf).await,
-        Err(_) => Err(FlowError::NotFound),
-    };
-    Ok(match found {
+    let Ok(id) = Uuid::parse_str(id) else { return Ok(account::failed(state, req, FlowError::NotFound)) };
+    Ok(match state.accounts.load_login(id, csrf).await {
+        Err(FlowError::Csrf) => login::stale(state, req, id).await?,
         Ok(flow) => page(state, req, &flow).await?,
         Err(failure) => account::failed(state, req, failure),
     })

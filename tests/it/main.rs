@@ -15,6 +15,8 @@ mod floors;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod interaction;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod outside_clients;

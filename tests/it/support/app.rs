@@ -29,6 +29,7 @@ use sallyport::config::{Argon2Params, Inputs, Override, Settings, load};
 use sallyport::crypto::{KeyState, Purpose, Sealer, SigningKey};
 use sallyport::identity::Accounts;
 use sallyport::identity::accounts::{CreateError, NewPerson};
+use sallyport::interaction::IdentityFlow;
 use sallyport::model::{Identity, Tenant};
 use sallyport::store::keys::StoredKey;
 use sallyport::store::{RecordFacts, Store, keys};
@@ -82,6 +83,7 @@ pub struct TestApp {
 pub struct Builder {
     engine: Engine,
     overrides: Vec<(String, String)>,
+    flow: Option<Arc<dyn IdentityFlow>>,
     clock: Arc<TestClock>,
     is_live: bool,
 }
@@ -112,7 +114,7 @@ impl TestApp {
 
     /// A server to be, on SQLite unless said otherwise.
     pub fn builder() -> Builder {
-        Builder { engine: Engine::Sqlite, overrides: Vec::new(), clock: clock::at_start(), is_live: false }
+        Builder { engine: Engine::Sqlite, overrides: Vec::new(), flow: None, clock: clock::at_start(), is_live: false }
     }
 
     /// A second server over the same database, with the same clock and settings.
@@ -178,6 +180,12 @@ impl Builder {
         self.set("urls.login", login).set("urls.consent", consent)
     }
 
+    /// Login, consent and logout are answered by `flow`.
+    pub fn flow(mut self, flow: Arc<dyn IdentityFlow>) -> Self {
+        self.flow = Some(flow);
+        self
+    }
+
     /// The issuer is the address where the server really listens, in development mode: for clients of other people.
     pub const fn live(mut self) -> Self {
         self.is_live = true;
@@ -240,7 +248,10 @@ impl Builder {
 
     /// Runs on a thread of its own until it is stopped.
     async fn serve(self, settings: Settings, listeners: [TcpListener; 2], tell: oneshot::Sender<Started>) {
-        let building = app::build(settings).clock(self.clock).random(chance());
+        let mut building = app::build(settings).clock(self.clock).random(chance());
+        if let Some(flow) = self.flow {
+            building = building.identity_flow(flow);
+        }
         let app = building.finish().await.unwrap_or_else(|error| panic!("the server does not start: {error}"));
         let limits = app.settings.limits;
         let [public, admin] = listeners;

@@ -19,6 +19,7 @@ use super::reply;
 use super::state::AppState;
 use crate::base::Secret;
 use crate::config::Interaction;
+use crate::crypto::TokenKind;
 use crate::identity::flow::login::LoginFlow;
 use crate::identity::flow::{FlowError, FlowType};
 use crate::oauth::{ErrorCode, OAuthError};
@@ -176,7 +177,8 @@ fn failed_as_json(state: &AppState, req: &HttpRequest, failure: FlowError) -> Ht
     }
 }
 
-/// The session token of a caller: the cookie, `X-Session-Token`, or a bearer.
+/// The session token of a caller: `X-Session-Token`, else the cookie, else a bearer. A cookie that is none of ours does not
+/// count.
 pub(crate) fn session_token(state: &AppState, headers: &HeaderMap) -> Option<Secret<String>> {
     let named = headers.get("x-session-token").and_then(|v| v.to_str().ok()).map(Secret::from);
     let bearer = || {
@@ -185,7 +187,8 @@ pub(crate) fn session_token(state: &AppState, headers: &HeaderMap) -> Option<Sec
         let token = std::str::from_utf8(token).ok()?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| Secret::from(token.trim()))
     };
-    named.or_else(bearer).or_else(|| session_cookie(state, headers))
+    let is_ours = |cookie: &Secret<String>| state.engine.opaque.open(TokenKind::Session, cookie.expose()).is_some();
+    named.or_else(|| session_cookie(state, headers).filter(is_ours)).or_else(bearer)
 }
 
 /// The value of the session cookie of the embedded flows.

@@ -282,7 +282,7 @@ impl Accounts {
     pub async fn login_challenge(&self, id: Uuid) -> Result<Option<String>, StoreError> {
         let row = self.store.read(move |tx| flows::find(tx, id)).await?;
         let flow = row.map(LoginFlow::from_row).transpose()?.flatten();
-        Ok(flow.and_then(|flow| flow.detail.login_challenge))
+        Ok(flow.and_then(|flow| self.with_request(flow).detail.request.login_challenge))
     }
 
     /// The form of a flow. `csrf_token` is what web masked for this answer; `None` for an API flow.

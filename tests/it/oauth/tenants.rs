@@ -77,6 +77,7 @@ async fn what_belongs_to_another_tenant_is_unknown() {
         let code = app.authorize_in(&mut browser, &client, "openid offline_access").await;
         let tokens = app.redeem(&app.authorize_in(&mut browser, &client, "openid offline_access").await).await.ok();
         let machines = app.client_credentials(&machine, "photos.read").await;
+        app.spa().await;
         let mut stranger = app.browser();
         let login = stranger.visit(&client.ask("openid").url()).await;
         double(&app);
@@ -91,6 +92,9 @@ async fn what_belongs_to_another_tenant_is_unknown() {
         assert_eq!(app.admin.get(&format!("/admin/clients/{}", client.id)).await.status, 404);
         assert_eq!(app.redeem(&code).await.error(), "401 invalid_client");
         assert_eq!(browser.get(&client.ask("openid").url()).await.status, 401, "{engine:?}: an unknown client");
+        let preflight = app.public.request("OPTIONS", "/oauth2/token").header("Origin", "https://rp.example");
+        let preflight = preflight.header("Access-Control-Request-Method", "POST").send().await;
+        assert!(preflight.header("access-control-allow-origin").is_none(), "{engine:?}: whose page is it?");
         // The client alone comes back, with nothing of what it was given.
         execute_on(app.database(), "UPDATE clients SET tenant = 'default'");
         assert_eq!(app.redeem(&code).await.error(), "400 invalid_grant", "{engine:?}");

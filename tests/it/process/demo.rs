@@ -2,6 +2,8 @@
 //!
 //! Each page leaves a picture in `target/screenshots/`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use thirtyfour::prelude::ElementQueryable;
 use thirtyfour::{By, WebElement};
@@ -43,6 +45,22 @@ impl Visit {
     async fn json(&self, css: &str) -> Value {
         let text = self.text(css).await;
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{css} holds no JSON: {text}"))
+    }
+
+    /// Waits for the page with this heading. It is asked by a script, as elements of the page before may go any time.
+    async fn arrive(&self, heading: &str) {
+        const READ: &str = "return document.querySelector('h1')?.textContent.trim()";
+        let mut shown = Value::Null;
+        for _ in 0..200 {
+            if let Ok(answer) = self.browser.execute(READ, []).await {
+                shown = answer.json().clone();
+            }
+            if shown == heading {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not the page {heading:?} but {shown}");
     }
 
     async fn open(&self, path: &str) {
@@ -151,13 +169,12 @@ async fn our_other_pages_say_what_they_are() {
 
     visit.open("/login").await;
     visit.log_in(&visit.server.secret("DEMO_PASSWORD")).await;
-    visit.browser.query(By::Css("h1")).with_text("Log in").not_exists().await.unwrap();
+    visit.arrive("Sallyport is running").await;
     visit.open("/oauth2/sessions/logout").await;
     visit.see("button[name=decision][value=accept]").await;
     visit.picture_of_our_page("logout").await;
     visit.click("button[name=decision][value=accept]").await;
-    visit.browser.query(By::Css("button")).not_exists().await.unwrap();
-    visit.see("h1").await;
+    visit.arrive("You are logged out").await;
     visit.picture_of_our_page("logged-out").await;
     visit.no_complaints().await;
 

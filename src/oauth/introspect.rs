@@ -224,7 +224,11 @@ impl Engine {
                     Some(grant_id) => {
                         let liveness = grants::liveness(tx, Id::from_uuid(grant_id))?;
                         Ok(liveness
-                            .filter(|l| l.is_live() && l.grant.live_from.is_none_or(|first| id >= first))
+                            .filter(|l| {
+                                l.is_live()
+                                    && l.grant.client_id == client
+                                    && l.grant.live_from.is_none_or(|first| id >= first)
+                            })
                             .map(|l| Some(l.grant)))
                     }
                 }

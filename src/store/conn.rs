@@ -1,23 +1,18 @@
-//! Connections: how one is opened on each database, and the small pool behind the permits.
+//! Connections: how one is opened on each database.
 //!
 //! SQLite readers are `query_only`; PostgreSQL sessions are read-only unless a write transaction says otherwise.
-//! Not here: who may have a connection when ([`super::Store`]), the one SQLite writer ([`super::writer`]).
+//! Not here: the pool ([`super::pool`]), the one SQLite writer ([`super::writer`]).
 
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use super::dialect;
 use super::error::{OpenError, StoreError};
-use super::tx::Tx;
 use crate::base::Secret;
 use crate::config::Synchronous;
-use crate::model::Tenant;
 
 /// A connection to either database; queries are written once on it.
 #[derive(diesel::MultiConnection)]
@@ -43,9 +38,6 @@ pub(super) enum Role {
     Read,
     Write,
 }
-
-/// A connection idle for longer is asked whether it is still there before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
 impl Source {
     /// A new connection.
@@ -123,84 +115,4 @@ fn with_limits(url: &str) -> String {
         }
     }
     url
-}
-
-/// Idle connections. Whoever takes one holds a permit, so there are never more than permits.
-#[derive(Debug)]
-pub(super) struct Pool {
-    source: std::sync::Arc<Source>,
-    lifetime: Option<Duration>,
-    idle: Mutex<Vec<Pooled>>,
-}
-
-/// A connection and its age.
-pub(super) struct Pooled {
-    pub(super) conn: Conn,
-    opened: Instant,
-    used: Instant,
-}
-
-impl std::fmt::Debug for Pooled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pooled").field("opened", &self.opened).finish_non_exhaustive()
-    }
-}
-
-impl Pooled {
-    fn new(conn: Conn) -> Self {
-        let now = Instant::now();
-        Self { conn, opened: now, used: now }
-    }
-
-    /// Lets `work` use the connection. A panic loses it.
-    pub(super) fn lend<T>(self, tenant: Tenant, work: impl FnOnce(&mut Tx) -> T) -> (T, Self) {
-        let Self { conn, opened, used } = self;
-        let mut tx = Tx::new(conn, tenant);
-        let result = work(&mut tx);
-        (result, Self { conn: tx.into_conn(), opened, used })
-    }
-}
-
-impl Pool {
-    pub(super) fn new(source: std::sync::Arc<Source>, lifetime: Option<Duration>) -> Self {
-        Self { source, lifetime, idle: Mutex::default() }
-    }
-
-    /// An idle connection that works, or a new one.
-    pub(super) fn take(&self) -> Result<Pooled, StoreError> {
-        let now = Instant::now();
-        loop {
-            let Some(mut pooled) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() else {
-                return Ok(Pooled::new(self.source.connect(Role::Read)?));
-            };
-            let too_old = self.lifetime.is_some_and(|most| now.duration_since(pooled.opened) > most);
-            let doubtful = now.duration_since(pooled.used) > TRUSTED_IDLE;
-            if too_old || (doubtful && pooled.conn.ping().is_err()) {
-                continue;
-            }
-            return Ok(pooled);
-        }
-    }
-
-    /// An idle connection on which a transaction has begun. One that broke while idle is replaced.
-    pub(super) fn take_for_writing(&self) -> Result<Pooled, StoreError> {
-        let mut pooled = self.take()?;
-        if dialect::begin(&mut pooled.conn).is_err() {
-            self.give_back(pooled);
-            pooled = Pooled::new(self.source.connect(Role::Read)?);
-            dialect::begin(&mut pooled.conn)?;
-        }
-        Ok(pooled)
-    }
-
-    /// Keeps a connection for the next one, unless it broke: then its neighbours are doubtful as well.
-    pub(super) fn give_back(&self, mut pooled: Pooled) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if pooled.conn.is_broken() {
-            idle.clear();
-        } else {
-            pooled.used = Instant::now();
-            idle.push(pooled);
-        }
-    }
 }

@@ -21,6 +21,7 @@ mod live;
 pub mod logouts;
 mod lookups;
 mod migrate;
+mod pool;
 mod queue;
 mod row;
 mod schema;
@@ -45,8 +46,9 @@ pub use tx::{RecordFacts, Settle, Tx};
 
 use self::access::NewAccess;
 use self::appender::Appender;
-use self::conn::{Conn, Pool, Role, Source};
+use self::conn::{Conn, Role, Source};
 use self::lookups::Lookups;
+use self::pool::Pool;
 use self::writer::Writer;
 use crate::base::Gate;
 use crate::base::Id;
@@ -73,7 +75,7 @@ struct Inner {
     /// The threads come first: they must end before a temporary file goes.
     lookups: Lookups,
     appends: Appends,
-    pool: Arc<Pool>,
+    pool: Pool,
     gate: Gate,
     settle: Arc<dyn Settle>,
     /// Deleted when the last clone of the store goes.
@@ -134,12 +136,13 @@ impl Store {
             }
             Source::Postgres(_) => Appends::Postgres(Appender::start(&source, patience)?),
         };
-        let width = usize::try_from(config.max_connections.max(1)).unwrap_or(1);
+        // As many permits as connections: who has a permit never waits for a neighbour's connection.
+        let width = config.max_connections.max(1);
         let inner = Inner {
             lookups: Lookups::start(&source, PATIENCE)?,
             appends,
-            pool: Arc::new(Pool::new(source, config.max_connection_lifetime)),
-            gate: Gate::new(width, PATIENCE),
+            pool: Pool::new(source, width, config.max_connection_lifetime),
+            gate: Gate::new(usize::try_from(width).unwrap_or(1), PATIENCE),
             settle,
             _folder: folder,
         };
@@ -172,7 +175,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T, StoreError> + Send + 'static,
     {
-        let (pool, tenant) = (Arc::clone(&self.inner.pool), self.tenant.clone());
+        let (pool, tenant) = (self.inner.pool.clone(), self.tenant.clone());
         through(&self.inner.gate, move || reading(&pool, tenant, work)).await
     }
 
@@ -191,8 +194,7 @@ impl Store {
         if let Appends::Sqlite(writer) = &self.inner.appends {
             return writer.write(self.tenant.clone(), work).await;
         }
-        let (pool, tenant, settle) =
-            (Arc::clone(&self.inner.pool), self.tenant.clone(), Arc::clone(&self.inner.settle));
+        let (pool, tenant, settle) = (self.inner.pool.clone(), self.tenant.clone(), Arc::clone(&self.inner.settle));
         through(&self.inner.gate, move || writing(&pool, &tenant, &*settle, work)).await
     }
 
@@ -308,12 +310,11 @@ fn reading<T>(
     tenant: Tenant,
     work: impl FnOnce(&mut Tx) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let mut pooled = pool.take()?;
-    dialect::begin_reading(&mut pooled.conn)?;
-    let (result, pooled) = pooled.lend(tenant, work);
-    let mut pooled = pooled;
-    dialect::end_reading(&mut pooled.conn)?;
-    pool.give_back(pooled);
+    let mut tx = Tx::new(pool.take()?, tenant);
+    dialect::begin_reading(tx.conn())?;
+    let result = work(&mut tx);
+    dialect::end_reading(tx.conn())?;
+    tx.give_back();
     result
 }
 
@@ -327,15 +328,13 @@ fn writing<T>(
     let began = Instant::now();
     let mut attempt = 1;
     loop {
-        let mut pooled = pool.take_for_writing()?;
-        let (result, back) = pooled.lend(tenant.clone(), |tx| {
-            let value = tx.run(tenant, settle, &mut work)?;
+        let mut tx = Tx::new(pool.take_for_writing()?, tenant.clone());
+        let result = tx.run(tenant, settle, &mut work).and_then(|value| {
             dialect::commit(tx.conn())?;
             Ok(value)
         });
-        pooled = back;
-        if result.is_ok() || dialect::roll_back(&mut pooled.conn).is_ok() {
-            pool.give_back(pooled);
+        if result.is_ok() || dialect::roll_back(tx.conn()).is_ok() {
+            tx.give_back();
         }
         let again = matches!(result, Err(StoreError::Busy)) && attempt < ATTEMPTS && began.elapsed() < ATTEMPT_TIME;
         if !again {

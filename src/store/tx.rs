@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::conn::Conn;
 use super::error::StoreError;
 use super::facts;
+use super::pool::Line;
 use crate::base::{Clock, Id, Instant, Random};
 use crate::model::{Fact, Tenant};
 
@@ -14,7 +15,7 @@ const MOST_FACTS: usize = 256;
 
 /// A transaction on behalf of one tenant. Each storage function takes it first, so no query can forget either.
 pub struct Tx {
-    conn: Conn,
+    line: Line,
     tenant: Tenant,
     facts: Vec<Fact>,
 }
@@ -26,8 +27,8 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(super) const fn new(conn: Conn, tenant: Tenant) -> Self {
-        Self { conn, tenant, facts: Vec::new() }
+    pub(super) const fn new(line: Line, tenant: Tenant) -> Self {
+        Self { line, tenant, facts: Vec::new() }
     }
 
     /// Notes a change of state. What must follow from it happens in this same transaction, before it commits.
@@ -42,15 +43,16 @@ impl Tx {
 
     /// The connection and the tenant's name, for a query.
     pub(super) fn parts(&mut self) -> (&mut Conn, &str) {
-        (&mut self.conn, self.tenant.as_str())
+        (&mut self.line, self.tenant.as_str())
     }
 
-    pub(super) const fn conn(&mut self) -> &mut Conn {
-        &mut self.conn
+    pub(super) fn conn(&mut self) -> &mut Conn {
+        &mut self.line
     }
 
-    pub(super) fn into_conn(self) -> Conn {
-        self.conn
+    /// Keeps a pooled connection for the next one. Without this it is closed.
+    pub(super) fn give_back(self) {
+        self.line.give_back();
     }
 
     /// Runs one job's work and settles its facts. The facts of an earlier job are gone.

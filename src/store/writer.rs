@@ -14,6 +14,7 @@ use super::access::NewAccess;
 use super::conn::{Conn, Role, Source};
 use super::dialect;
 use super::error::{OpenError, StoreError};
+use super::pool::Line;
 use super::queue::{Queue, Ticket};
 use super::tx::{Settle, Tx};
 use crate::model::Tenant;
@@ -113,7 +114,7 @@ impl Writer {
     /// Opens the writing connection and starts its thread.
     pub(super) fn start(source: Arc<Source>, settle: Arc<dyn Settle>, patience: Duration) -> Result<Self, OpenError> {
         let conn = source.connect(Role::Write).map_err(|error| OpenError(error.to_string()))?;
-        let tx = Some(Tx::new(conn, Tenant::default()));
+        let tx = Some(Tx::new(Line::Own(conn), Tenant::default()));
         let worker = move |waiting| Desk { source, settle, waiting, tx }.work();
         Queue::open("store-writer", patience, vec![worker]).map(Self)
     }
@@ -224,7 +225,8 @@ impl Desk {
 
     fn connect(&mut self) -> Result<(), StoreError> {
         if self.tx.is_none() {
-            self.tx = Some(Tx::new(self.source.connect(Role::Write)?, Tenant::default()));
+            let conn = self.source.connect(Role::Write)?;
+            self.tx = Some(Tx::new(Line::Own(conn), Tenant::default()));
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! The contract of `write`, races, other servers at work, and tenants.
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
+use diesel::{Connection, PgConnection, SqliteConnection};
 use sallyport::base::OsRandom;
 use sallyport::config::{Database, DatabaseKind, Synchronous};
 use sallyport::model::grant::RevokedFor;
@@ -160,6 +160,35 @@ async fn a_file_that_another_process_holds_is_busy() {
     assert_eq!(store.read(clients::count).await.unwrap(), 0, "reading goes on");
     other.batch_execute("COMMIT").unwrap();
     store.write(|tx| clients::insert(tx, &sample::client("app"))).await.unwrap();
+}
+
+/// Reads on several connections at once.
+async fn read_side_by_side(store: &Store) -> Vec<Result<i64, StoreError>> {
+    let all_here = Arc::new(Barrier::new(3));
+    let reads = (0..3).map(|_| {
+        let all_here = Arc::clone(&all_here);
+        store.read(move |tx| {
+            all_here.wait();
+            clients::count(tx)
+        })
+    });
+    futures_util::future::join_all(reads).await
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_while_they_were_idle_are_replaced() {
+    let ground = Ground::new(Engine::Postgres);
+    assert!(read_side_by_side(&ground.store).await.iter().all(|read| matches!(read, Ok(0))));
+    let mut other = PgConnection::establish(ground.database.dsn()).unwrap();
+    other
+        .batch_execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .unwrap();
+    ground.store.write(|tx| clients::insert(tx, &sample::client("app"))).await.unwrap();
+    let reads = read_side_by_side(&ground.store).await;
+    assert!(reads.iter().all(|read| matches!(read, Ok(1))), "{reads:?}");
 }
 
 /// The same rows, ids included, for the tenant of `store`.

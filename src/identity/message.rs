@@ -39,9 +39,9 @@ pub enum MessageKind {
 
 /// Every number in use and what it is for, in order. Numbers are only ever added.
 pub const ALL: &[(u32, &str)] = &[
-    (1_010_001, "button: sign in again"),
+    (1_010_001, "button: log in again"),
     (1_010_003, "hint: confirm who you are"),
-    (1_010_022, "button: sign in with a password"),
+    (1_010_022, "button: log in with a password"),
     (1_070_001, "label: password"),
     (1_070_002, "label from the schema's title {title, name}"),
     (1_070_004, "label: identifier"),
@@ -82,17 +82,17 @@ impl Message {
 
     /// Button of a form that asks someone who is signed in for their password again.
     pub fn button_sign_in_again() -> Self {
-        Self::info(1_010_001, "Sign in")
+        Self::info(1_010_001, "Log in")
     }
 
     /// Above a form that asks someone who is signed in for proof.
     pub fn confirm_who_you_are() -> Self {
-        Self::info(1_010_003, "Sign in once more to confirm that it is you.")
+        Self::info(1_010_003, "Log in once more to confirm that it is you.")
     }
 
     /// Button of a password form.
     pub fn button_sign_in_with_password() -> Self {
-        Self::info(1_010_022, "Sign in with password")
+        Self::info(1_010_022, "Log in with password")
     }
 
     /// Label of a password field.
@@ -127,7 +127,7 @@ impl Message {
 
     /// The proof was wrong. Says nothing of whether the account exists.
     pub fn wrong_credentials() -> Self {
-        Self::error(4_000_006, "That did not match. Check the spelling of your ID and your password.")
+        Self::error(4_000_006, "That did not match. Check the spelling of both fields and try again.")
     }
 
     /// Someone else has this identifier.
@@ -161,19 +161,19 @@ impl Message {
 
     /// A login form was answered after `expired_at`.
     pub fn login_expired(expired_at: Instant) -> Self {
-        Self::error(4_010_001, "The form was open for too long. Please sign in here.")
+        Self::error(4_010_001, "The form was open for too long. Please log in here.")
             .with("expired_at", expired_at.rfc3339())
             .with("expired_at_unix", expired_at.unix_seconds())
     }
 
     /// A login form was sent with a method that is unknown or switched off.
     pub fn no_login_method() -> Self {
-        Self::error(4_010_002, "Choose one of the ways to sign in that are shown here.")
+        Self::error(4_010_002, "Choose one of the ways to log in that are shown here.")
     }
 
     /// A login form was answered a second time after it had succeeded.
     pub fn login_already_used() -> Self {
-        Self::error(4_010_007, "This form was used already. Please sign in here.")
+        Self::error(4_010_007, "This form was used already. Please log in here.")
     }
 
     /// The account may not be used. Only said to someone who has proven that it is theirs.

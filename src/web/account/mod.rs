@@ -136,7 +136,7 @@ fn failed_as_json(state: &AppState, req: &HttpRequest, failure: FlowError) -> Ht
         FlowError::AlreadySignedIn => problem(
             StatusCode::BAD_REQUEST,
             Some("session_already_available"),
-            "somebody is signed in already; log out first, or ask with refresh=true",
+            "somebody is logged in already; log out first, or ask with refresh=true",
         ),
         FlowError::Csrf => problem(
             StatusCode::FORBIDDEN,

@@ -26,7 +26,7 @@ use crate::oauth::OAuthError;
 
 /// Tells a proxy that asks on behalf of an app who is there.
 const IDENTITY_ID: HeaderName = HeaderName::from_static("x-kratos-authenticated-identity-id");
-const NOBODY: &str = "nobody is signed in: no live session came with the request";
+const NOBODY: &str = "nobody is logged in: no live session came with the request";
 
 /// `GET /sessions/whoami`.
 ///

@@ -88,13 +88,13 @@ fn decision(params: &Params) -> Result<Decision, OAuthError> {
 /// The web host an address belongs to; an app's private scheme has none.
 fn host(redirect_uri: &str) -> Option<String> {
     let url = url::Url::parse(redirect_uri).ok().filter(|u| matches!(u.scheme(), "http" | "https"))?;
-    url.host_str().map(str::to_owned)
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 /// How the person knows this account.
 fn person(view: &ConsentView) -> String {
-    let email = view.identity.as_ref().and_then(|i| i.traits.get("email")?.as_str());
-    email.unwrap_or(&view.subject).to_owned()
+    view.identity.as_ref().and_then(form::known_as).unwrap_or_else(|| view.subject.clone())
 }
 
 #[cfg(test)]

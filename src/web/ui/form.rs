@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::super::cookies;
 use super::super::csrf::{Csrf, CsrfToken};
 use super::super::state::AppState;
+use crate::model::Identity;
 use crate::model::client::Client;
 use crate::oauth::{ErrorCode, OAuthError, Params};
 use crate::render::ClientView;
@@ -34,6 +35,11 @@ pub(crate) fn check(state: &AppState, req: &HttpRequest, params: &Params) -> Res
         ErrorCode::RequestForbidden,
         "this form was not opened in this browser, or cookies are off; go back, reload the page and try again",
     ))
+}
+
+/// How a person knows their account.
+pub(crate) fn known_as(identity: &Identity) -> Option<String> {
+    identity.traits.get("email")?.as_str().map(str::to_owned)
 }
 
 /// An app as people see it.

@@ -12,7 +12,7 @@ use super::super::{extract, next};
 use super::form;
 use crate::interaction::Refused;
 use crate::oauth::{OAuthError, Params};
-use crate::render::{ClientView, LogoutPage};
+use crate::render::{ClientView, LogoutPage, PersonView};
 
 /// `GET /logout?logout_challenge=`.
 pub async fn show(state: Data<AppState>, req: HttpRequest) -> HttpResponse {
@@ -32,7 +32,7 @@ async fn shown(state: &AppState, req: &HttpRequest) -> Result<HttpResponse, Refu
         logout_challenge: challenge.to_owned(),
         csrf_token: token.masked(&*state.engine.random),
         client: view.client_name().map(|name| ClientView { name: name.to_owned(), ..ClientView::default() }),
-        person: None,
+        person: person(state, req).await?,
     };
     let mut response = reply::page(StatusCode::OK, state.pages.logout(&page), FormTarget::Anywhere, None);
     if is_new {
@@ -54,6 +54,14 @@ pub async fn decide(state: Data<AppState>, req: HttpRequest, payload: Payload) -
         Ok(response) => response,
         Err(refused) => next::failed(&state, &req, refused.into()),
     })
+}
+
+/// Whom this browser would log out.
+async fn person(state: &AppState, req: &HttpRequest) -> Result<Option<PersonView>, Refused> {
+    let Some(token) = extract::browser(state, req).session else { return Ok(None) };
+    let current = state.accounts.current(token.expose()).await?;
+    let name = current.and_then(|current| form::known_as(&current.identity));
+    Ok(name.map(|name| PersonView { name, switch_url: None }))
 }
 
 async fn decided(state: &AppState, req: &HttpRequest, params: &Params) -> Result<HttpResponse, Refused> {

@@ -5,3 +5,4 @@ mod demo;
 mod races;
 mod secrets;
 mod start;
+mod tls;

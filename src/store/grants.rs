@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::column::{Json, Plain};
+use super::dialect::both;
 use super::error::{StoreError, Within};
 use super::row::row;
 use super::schema::{clients, grants, identities, sessions};
@@ -113,7 +114,7 @@ pub fn find(tx: &mut Tx, id: Id<Grant>) -> Result<Option<Grant>, StoreError> {
 pub fn liveness(tx: &mut Tx, id: Id<Grant>) -> Result<Option<Liveness>, StoreError> {
     let (conn, tenant) = tx.parts();
     type Row = (GrantRow, (Option<Id<Session>>, Option<Instant>), Option<IdentityState>, Option<i64>);
-    let row: Option<Row> = grants::table
+    let row: Option<Row> = both!(conn, c => grants::table
         .left_join(
             sessions::table
                 .on(sessions::tenant.eq(grants::tenant).and(sessions::key.nullable().eq(grants::session_key))),
@@ -130,9 +131,9 @@ pub fn liveness(tx: &mut Tx, id: Id<Grant>) -> Result<Option<Liveness>, StoreErr
             identities::state.nullable(),
             clients::version.nullable(),
         ))
-        .first(conn)
-        .optional()
-        .within("grants", id)?;
+        .first(c))
+    .optional()
+    .within("grants", id)?;
     Ok(row.map(|(grant, session, identity, client)| {
         let grant = Grant::from(grant);
         let parents = Parents { session, identity };
@@ -174,9 +175,13 @@ pub fn touch_for_mint(
     let target = diesel::update(grants::table.find((tenant, id))).filter(grants::revoked_at.is_null());
     let changed = match live_from {
         Some(first) => {
-            target.set((grants::expires_at.eq(expires_at), grants::live_from.eq(Plain(first)))).execute(conn)?
+            let target = target.set((grants::expires_at.eq(expires_at), grants::live_from.eq(Plain(first))));
+            both!(conn, c => target.execute(c))?
         }
-        None => target.set(grants::expires_at.eq(expires_at)).execute(conn)?,
+        None => {
+            let target = target.set(grants::expires_at.eq(expires_at));
+            both!(conn, c => target.execute(c))?
+        }
     };
     Ok(changed == 1)
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::access::NewAccess;
 use super::column::{Bytes32, Json, Plain};
-use super::dialect::OnConflict;
+use super::dialect::{OnConflict, both};
 use super::error::{StoreError, Within};
 use super::row::row;
 use super::schema::{access_tokens, codes, refresh_tokens, revoked_jwts};
@@ -69,8 +69,9 @@ pub fn insert_code(tx: &mut Tx, code: &CodeRecord) -> Result<(), StoreError> {
 /// When the database fails or the row is unreadable.
 pub fn code(tx: &mut Tx, id: Id<CodeRecord>) -> Result<Option<CodeRecord>, StoreError> {
     let (conn, tenant) = tx.parts();
-    let row: Option<CodeRow> =
-        codes::table.find((tenant, id)).select(CodeRow::as_select()).first(conn).optional().within("codes", id)?;
+    let row: Option<CodeRow> = both!(conn, c => codes::table.find((tenant, id)).select(CodeRow::as_select()).first(c))
+        .optional()
+        .within("codes", id)?;
     Ok(row.map(CodeRecord::from))
 }
 
@@ -80,10 +81,10 @@ pub fn code(tx: &mut Tx, id: Id<CodeRecord>) -> Result<Option<CodeRecord>, Store
 /// When the database fails.
 pub fn mark_code_used(tx: &mut Tx, id: Id<CodeRecord>, now: Instant) -> Result<bool, StoreError> {
     let (conn, tenant) = tx.parts();
-    let changed = diesel::update(codes::table.find((tenant, id)))
+    let changed = both!(conn, c => diesel::update(codes::table.find((tenant, id)))
         .filter(codes::used_at.is_null())
         .set(codes::used_at.eq(now))
-        .execute(conn)?;
+        .execute(c))?;
     Ok(changed == 1)
 }
 
@@ -131,9 +132,10 @@ pub fn revoke_access(tx: &mut Tx, id: Id<AccessRecord>, now: Instant) -> Result<
 /// When the database fails.
 pub fn insert_refresh(tx: &mut Tx, refresh: &RefreshRecord) -> Result<(), StoreError> {
     let (conn, tenant) = tx.parts();
-    diesel::insert_into(refresh_tokens::table)
-        .values((refresh_tokens::tenant.eq(tenant), RefreshRow::from(refresh)))
-        .execute(conn)?;
+    let row = RefreshRow::from(refresh);
+    both!(conn, c => diesel::insert_into(refresh_tokens::table)
+        .values((refresh_tokens::tenant.eq(tenant), row))
+        .execute(c))?;
     Ok(())
 }
 
@@ -143,12 +145,12 @@ pub fn insert_refresh(tx: &mut Tx, refresh: &RefreshRecord) -> Result<(), StoreE
 /// When the database fails or the row is unreadable.
 pub fn refresh(tx: &mut Tx, id: Id<RefreshRecord>) -> Result<Option<RefreshRecord>, StoreError> {
     let (conn, tenant) = tx.parts();
-    let row: Option<RefreshRow> = refresh_tokens::table
+    let row: Option<RefreshRow> = both!(conn, c => refresh_tokens::table
         .find((tenant, id))
         .select(RefreshRow::as_select())
-        .first(conn)
-        .optional()
-        .within("refresh_tokens", id)?;
+        .first(c))
+    .optional()
+    .within("refresh_tokens", id)?;
     Ok(row.map(RefreshRecord::from))
 }
 
@@ -158,10 +160,10 @@ pub fn refresh(tx: &mut Tx, id: Id<RefreshRecord>) -> Result<Option<RefreshRecor
 /// When the database fails.
 pub fn mark_refresh_used(tx: &mut Tx, id: Id<RefreshRecord>, now: Instant) -> Result<bool, StoreError> {
     let (conn, tenant) = tx.parts();
-    let changed = diesel::update(refresh_tokens::table.find((tenant, id)))
+    let changed = both!(conn, c => diesel::update(refresh_tokens::table.find((tenant, id)))
         .filter(refresh_tokens::used_at.is_null())
         .set(refresh_tokens::used_at.eq(now))
-        .execute(conn)?;
+        .execute(c))?;
     Ok(changed == 1)
 }
 

@@ -86,7 +86,7 @@ async fn listeners_speak_tls_and_the_admin_one_asks_for_a_certificate() {
     assert!(answer.headers().contains_key("strict-transport-security"));
     let document: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(document["token_endpoint"], format!("https://localhost:{public}/oauth2/token"));
-    let plain = Client::new().get(format!("http://localhost:{public}/health/ready")).send().await;
+    let plain = anybody.get(format!("http://localhost:{public}/health/ready")).send().await;
     assert!(plain.is_err_and(|error| error.is_request()), "plain http is not answered");
 
     let clients = format!("https://localhost:{admin}/admin/clients");
